@@ -1,0 +1,117 @@
+"""Benchmarks and suites: what is trained on what, read from ``config/`` and validated."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fairmt.errors import FairMTError
+from fairmt.yaml_files import choose, read_yaml, validate
+
+BENCHMARKS = Path("config/benchmarks")
+SUITES = Path("config/suites")
+
+DEFAULTS: dict[str, Any] = {
+    "options": {},
+    "sensitive_in_features": False,
+    "features": {"numeric": [], "categorical": []},
+    "supervision": {"regime": "full"},
+}
+
+
+@dataclass(frozen=True)
+class Suite:
+    """What a suite trains; see ``workflow/schemas/suite.schema.yaml`` for the fields."""
+
+    name: str
+    title: str
+    benchmarks: tuple[str, ...]
+    methods: tuple[str, ...]
+    seeds: int
+    knobs: int
+    reference: str
+    selection: dict[str, Any]
+    anchors: tuple[dict[str, Any], ...]
+
+
+def benchmark_path(name: str) -> Path:
+    """The benchmark's file; an error with the nearest spelling if there is none."""
+    known = sorted(path.stem for path in BENCHMARKS.glob("*.yaml"))
+    return BENCHMARKS / f"{choose(name, known, 'benchmark', BENCHMARKS)}.yaml"
+
+
+def read_benchmark(name: str) -> dict[str, Any]:
+    """A benchmark's resolved configuration: ``extends`` merged in, defaults filled, validated.
+
+    Sections merge key by key, but ``tasks`` and lists replace what they extend.
+
+    Raises
+    ------
+    FairMTError
+        If the file, or one that it extends, is missing or does not fit the schema.
+    """
+    path = benchmark_path(name)
+    config = _merge(DEFAULTS, _resolve(path, seen=()))
+    validate(config, "benchmark", path)
+    _check_references(config, path)
+    return config
+
+
+def read_suite(name: str) -> Suite:
+    """A suite from ``config/suites/<name>.yaml``.
+
+    Raises
+    ------
+    FairMTError
+        If the file is missing or does not fit the schema.
+    """
+    known = sorted(path.stem for path in SUITES.glob("*.yaml"))
+    path = SUITES / f"{choose(name, known, 'suite', SUITES)}.yaml"
+    content = read_yaml(path)
+    validate(content, "suite", path)
+    content["anchors"] = tuple(content.get("anchors", ()))
+    lists = {key: tuple(content.pop(key)) for key in ("benchmarks", "methods")}
+    if content["reference"] not in lists["methods"]:
+        raise FairMTError(f"{path}: reference: {content['reference']!r} is not among the suite's methods")
+    return Suite(name=name, **lists, **content)
+
+
+def _resolve(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
+    if path in seen:
+        raise FairMTError(f"{path}: extends: the files extend each other in a circle")
+    content = read_yaml(path)
+    parent = content.pop("extends", None)
+    if parent is None:
+        return content
+    return _merge(_resolve(benchmark_path(parent), (*seen, path)), content)
+
+
+def _merge(base: dict[str, Any], extra: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in extra.items():
+        nested = isinstance(value, dict) and isinstance(base.get(key), dict)
+        merged[key] = _merge(base[key], value) if nested and key != "tasks" else value
+    return merged
+
+
+def _check_references(config: dict[str, Any], path: Path) -> None:
+    """What a schema cannot say: fields that must fit one another."""
+    attributes = config["sensitive"]["attributes"]
+    choose(config["sensitive"]["train"], list(attributes), "attribute in sensitive.train", path)
+    for name, attribute in attributes.items():
+        for part in attribute.get("cross", ()):
+            known = [other for other, spec in attributes.items() if "column" in spec]
+            choose(part, known, f"attribute in sensitive.attributes.{name}.cross", path)
+    for name, task in config["tasks"].items():
+        if task["kind"] == "classification" and ("classes" not in task or len(task["columns"]) != 1):
+            raise FairMTError(f"{path}: tasks.{name}: classification needs classes and exactly one column")
+    split = config["split"]
+    wanted = {"official": "validation", "random": "fractions"}[split["protocol"]]
+    if wanted not in split:
+        raise FairMTError(f"{path}: split: protocol {split['protocol']!r} needs {wanted!r}")
+    if "fractions" in split and abs(sum(split["fractions"]) - 1) > 1e-9:
+        raise FairMTError(f"{path}: split.fractions: must add up to 1, found {split['fractions']}")
+    supervision = config["supervision"]
+    if (supervision["regime"] in ("mcar", "group-skewed")) != ("rate" in supervision):
+        raise FairMTError(f"{path}: supervision: 'rate' goes with the regimes mcar and group-skewed")

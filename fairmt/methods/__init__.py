@@ -1,0 +1,1 @@
+"""The method interface, the registry of method cards, and FairMT itself."""

@@ -1,0 +1,166 @@
+"""The registry: every folder in ``baselines/`` with a valid method card is a method.
+
+Reading cards imports neither torch nor any method's code.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fairmt.errors import FairMTError
+from fairmt.yaml_files import choose, read_yaml, validate
+
+if TYPE_CHECKING:
+    from fairmt.methods.base import Method
+
+BASELINES = Path("baselines")
+
+LEARNING_RATE_FACTOR = "lr_factor"
+"""The knob of a method without one of its own: a factor on the benchmark's learning rate."""
+LEARNING_RATE_FACTORS = (0.25, 0.5, 1.0, 2.0, 4.0)
+
+
+@dataclass(frozen=True)
+class Card:
+    """One method of the registry: a folder, or one of its named variants.
+
+    Attributes
+    ----------
+    name : str
+        The folder's name, or the variant's.
+    folder : Path
+    params : dict
+        Fixed parameters, the variant's included.
+    knob : str
+        The tuned parameter.
+    knob_values : tuple of float
+        Its five values, increasing.
+    """
+
+    name: str
+    folder: Path
+    title: str
+    reference: dict[str, str]
+    kind: str
+    params: dict[str, Any]
+    knob: str
+    knob_values: tuple[float, ...]
+    needs: tuple[str, ...]
+    supports: tuple[str, ...]
+    resources: dict[str, int]
+    deviations: tuple[str, ...]
+    variant: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_control(self) -> bool:
+        """Controls read the solution; they have a rule of their own and no method.py."""
+        return self.kind == "control"
+
+    @property
+    def is_external(self) -> bool:
+        """External methods write predictions.parquet with a command of their own."""
+        return (self.folder / "rule.smk").exists()
+
+    @property
+    def code(self) -> list[Path]:
+        """The folder's own code, which determines its runs."""
+        return sorted(path for path in self.folder.rglob("*") if path.suffix in {".py", ".smk"})
+
+    def chosen_knob_values(self, count: int) -> tuple[float, ...]:
+        """``count`` of the five values, evenly spaced; one value is the middle, the default.
+
+        Controls have no knob: one pseudo-value.
+        """
+        if self.is_control:
+            return self.knob_values
+        total = len(self.knob_values)
+        return tuple(self.knob_values[(2 * i + 1) * total // (2 * count)] for i in range(count))
+
+    def method_params(self, knob_value: float) -> dict[str, Any]:
+        """Arguments of the method's class at one knob value."""
+        params = self.params | {self.knob: knob_value}
+        params.pop(LEARNING_RATE_FACTOR, None)
+        return params
+
+    def learning_rate_factor(self, knob_value: float) -> float:
+        """Factor on the benchmark's learning rate at one knob value."""
+        return knob_value if self.knob == LEARNING_RATE_FACTOR else 1.0
+
+
+def read_cards(folder: Path = BASELINES) -> dict[str, Card]:
+    """Every method by name, sorted.
+
+    Raises
+    ------
+    FairMTError
+        If a card is invalid or two methods share a name.
+    """
+    cards: dict[str, Card] = {}
+    for path in sorted(folder.glob("*/method.yaml")):
+        if path.parent.name.startswith("_"):
+            continue
+        for card in _read_folder(path):
+            if card.name in cards:
+                raise FairMTError(f"{path}: method {card.name!r} is defined in {cards[card.name].folder} too")
+            cards[card.name] = card
+    return dict(sorted(cards.items()))
+
+
+def get_card(name: str, source: Path | str = BASELINES) -> Card:
+    """The card of one method; an error with the nearest spelling if there is none."""
+    cards = read_cards()
+    return cards[choose(name, list(cards), "method", source)]
+
+
+def load_method(card: Card) -> type[Method]:
+    """The method's class: ``METHOD`` in the folder's ``method.py``.
+
+    Raises
+    ------
+    FairMTError
+        If there is no such file, or it does not define ``METHOD``.
+    """
+    path = card.folder / "method.py"
+    if not path.exists():
+        raise FairMTError(f"{path}: no such file; a method that is not a control needs one")
+    spec = importlib.util.spec_from_file_location(f"baselines.{card.folder.name}.method", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    if not hasattr(module, "METHOD"):
+        raise FairMTError(f"{path}: must define METHOD, the method's class")
+    return module.METHOD
+
+
+def _read_folder(path: Path) -> list[Card]:
+    content = read_yaml(path)
+    validate(content, "method", path)
+    variants = content.pop("variants", None) or {path.parent.name: {}}
+    params = content.pop("params", {})
+    lists = [name for name, value in params.items() if isinstance(value, list)]
+    if len(lists) > 1:
+        raise FairMTError(f"{path}: params: one knob (list) at most, found {', '.join(lists)}")
+    if content["kind"] == "control":
+        knob, values = "none", [0.0]
+    elif lists:
+        knob, values = lists[0], params.pop(lists[0])
+    else:
+        knob, values = LEARNING_RATE_FACTOR, list(LEARNING_RATE_FACTORS)
+    if values != sorted(set(values)):
+        raise FairMTError(f"{path}: params.{knob}: values must increase, found {values}")
+    common = {
+        "folder": path.parent,
+        "knob": knob,
+        "knob_values": tuple(float(value) for value in values),
+        "needs": tuple(content.pop("needs", ())),
+        "supports": tuple(content.pop("supports")),
+        "deviations": tuple(content.pop("deviations")),
+        "resources": content.pop("resources", {}),
+    }
+    return [
+        Card(name=name, params=params | changes, variant=changes, **common, **content)
+        for name, changes in variants.items()
+    ]

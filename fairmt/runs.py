@@ -1,0 +1,148 @@
+"""Runs: what a suite trains, and the content-addressed folder of each run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fairmt.config import SUITES, Suite, read_benchmark
+from fairmt.data.dataset import load_dataset
+from fairmt.digest import code_digest, hash8, module_file
+from fairmt.methods.registry import Card, read_cards
+from fairmt.yaml_files import choose
+
+RESULTS = Path("results")
+PREPARED = Path("data/prepared")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training job: a method at one knob value, on one benchmark, with one seed.
+
+    ``hash8`` identifies configuration, data and code, so a folder never holds results of others.
+    """
+
+    suite: str
+    benchmark: str
+    method: str
+    knob: str
+    knob_value: float
+    hash8: str
+    seed: int
+
+    @property
+    def folder(self) -> Path:
+        """``results/<suite>/runs/<benchmark>/<method>/<hash8>/seed<n>``."""
+        return RESULTS / self.suite / "runs" / self.benchmark / self.method / self.hash8 / f"seed{self.seed}"
+
+    @property
+    def predictions(self) -> Path:
+        """The file through which a run takes part in the evaluation."""
+        return self.folder / "predictions.parquet"
+
+
+def plan(suite: Suite) -> list[Run]:
+    """All runs of a suite, the controls included; methods that lack a task kind are left out.
+
+    Raises
+    ------
+    FairMTError
+        If a benchmark, a method or a card does not exist or is invalid.
+    """
+    source = SUITES / f"{suite.name}.yaml"
+    cards = read_cards()
+    chosen = [cards[choose(name, list(cards), "method", source)] for name in suite.methods]
+    runs = []
+    for benchmark in suite.benchmarks:
+        config = read_benchmark(benchmark)
+        data = data_digest(benchmark, config)
+        kinds = {task["kind"] for task in config["tasks"].values()}
+        for card in chosen:
+            if not kinds <= set(card.supports):
+                continue
+            for value in card.chosen_knob_values(suite.knobs):
+                digest = run_hash(benchmark, config, data, card, value)
+                runs += [
+                    Run(suite.name, benchmark, card.name, card.knob, value, digest, seed)
+                    for seed in range(_seeds(card, config, suite.seeds))
+                ]
+    return runs
+
+
+def run_hash(benchmark: str, config: dict[str, Any], data: str, card: Card, knob_value: float) -> str:
+    """Hash of all that determines a run but its seed: configuration, data and code.
+
+    Parameters
+    ----------
+    benchmark, config
+        The benchmark's name and resolved configuration.
+    data : str
+        Its `data_digest`.
+    card, knob_value
+        The method at one knob value.
+    """
+    entry = "fairmt.controls" if card.is_control else "fairmt.training"
+    return hash8(
+        benchmark,
+        {key: config[key] for key in ("model", "training", "supervision")},
+        data,
+        card.folder.name,
+        card.params,
+        {card.knob: knob_value},
+        code_digest(module_file(entry), *card.code),
+    )
+
+
+def data_digest(benchmark: str, config: dict[str, Any]) -> str:
+    """Hash of what determines the prepared data: configuration, raw files and code.
+
+    All of it is known before anything is fetched, so the workflow's graph is static.
+    """
+    dataset = load_dataset(config["dataset"])
+    keys = (
+        "dataset",
+        "variant",
+        "options",
+        "tasks",
+        "sensitive",
+        "sensitive_in_features",
+        "features",
+        "split",
+    )
+    return hash8(
+        benchmark,
+        {key: config[key] for key in keys},
+        [(file.name, file.sha256) for file in dataset.files],
+        code_digest(
+            module_file("fairmt.data.prepare"), module_file(f"fairmt.data.datasets.{config['dataset']}")
+        ),
+    )
+
+
+def is_redrawn(config: dict[str, Any]) -> bool:
+    """Whether every seed of the benchmark has its own split."""
+    return bool(config["split"].get("redrawn"))
+
+
+def prepared_folder(benchmark: str, config: dict[str, Any], seed: int) -> Path:
+    """Folder of the prepared data; one per seed where the split is redrawn."""
+    folder = PREPARED / benchmark
+    return folder / f"split{seed}" if is_redrawn(config) else folder
+
+
+def _seeds(card: Card, config: dict[str, Any], seeds: int) -> int:
+    """Controls depend on the split only: one seed, unless every seed has its own split."""
+    return 1 if card.is_control and not is_redrawn(config) else seeds
+
+
+def manifest(run: Run) -> dict[str, Any]:
+    """The run's identity for ``run.json``."""
+    return {
+        "benchmark": run.benchmark,
+        "method": run.method,
+        "knob": run.knob,
+        "knob_value": run.knob_value,
+        "hash8": run.hash8,
+        "seed": run.seed,
+    }
