@@ -1,0 +1,88 @@
+"""``predictions.parquet``, the one file through which any method takes part in the evaluation.
+
+Columns: ``id`` (int64), ``split`` ("validation" or "test"), and per task ``<task>:<i>`` for each
+class, label or dimension i (float32): a probability, or a regressed value in label units.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from fairmt.errors import FairMTError
+from fairmt.files import atomic
+from fairmt.tasks import Task
+
+
+def columns(task: Task) -> list[str]:
+    """Column names of one task.
+
+    Examples
+    --------
+    >>> columns(Task("income", "classification", 2))
+    ['income:0', 'income:1']
+    """
+    return [f"{task.name}:{i}" for i in range(task.size)]
+
+
+def write_predictions(
+    path: Path,
+    tasks: Sequence[Task],
+    ids: np.ndarray,
+    split: np.ndarray,
+    predictions: Mapping[str, np.ndarray],
+) -> None:
+    """Write a prediction file atomically.
+
+    Parameters
+    ----------
+    path : Path
+    tasks : sequence of Task
+    ids : int array, [M]
+    split : array of str, [M]
+        "validation" or "test".
+    predictions : mapping of task name to array, [M, size]
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = {"id": pa.array(ids.astype(np.int64)), "split": pa.array(split.astype(str)).dictionary_encode()}
+    for task in tasks:
+        values = predictions[task.name].astype(np.float32)
+        table |= {name: pa.array(values[:, i]) for i, name in enumerate(columns(task))}
+    with atomic(path) as temporary:
+        pq.write_table(pa.table(table), temporary, compression="zstd")
+
+
+def read_predictions(
+    path: Path, tasks: Sequence[Task]
+) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
+    """Read a prediction file: ids [M], split names [M], and per task an array [M, size].
+
+    Raises
+    ------
+    FairMTError
+        If the file is missing, broken or lacks a column, or a value is not finite.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(path)
+    except FileNotFoundError:
+        raise FairMTError(f"{path}: no such file") from None
+    except (pa.ArrowException, OSError) as error:
+        raise FairMTError(f"{path}: not a readable Parquet file: {error}") from None
+    wanted = ["id", "split", *(name for task in tasks for name in columns(task))]
+    missing = [name for name in wanted if name not in table.column_names]
+    if missing:
+        raise FairMTError(f"{path}: column {missing[0]!r} is missing; found {table.column_names}")
+    predictions = {
+        task.name: np.column_stack([table[name].to_numpy() for name in columns(task)]) for task in tasks
+    }
+    for name, values in predictions.items():
+        if not np.isfinite(values).all():
+            raise FairMTError(f"{path}: task {name!r}: {(~np.isfinite(values)).sum()} values are not finite")
+    return table["id"].to_numpy(), np.asarray(table["split"].to_pylist()), predictions
