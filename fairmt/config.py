@@ -70,11 +70,9 @@ def read_suite(name: str) -> Suite:
     path = SUITES / f"{choose(name, known, 'suite', SUITES)}.yaml"
     content = read_yaml(path)
     validate(content, "suite", path)
-    content["anchors"] = tuple(content.get("anchors", ()))
-    lists = {key: tuple(content.pop(key)) for key in ("benchmarks", "methods")}
-    if content["reference"] not in lists["methods"]:
-        raise FairMTError(f"{path}: reference: {content['reference']!r} is not among the suite's methods")
-    return Suite(name=name, **lists, **content)
+    choose(content["reference"], content["methods"], "reference among the suite's methods", path)
+    lists = {key: tuple(content.get(key, ())) for key in ("benchmarks", "methods", "anchors")}
+    return Suite(**content | lists | {"name": name})
 
 
 def _resolve(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:

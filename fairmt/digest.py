@@ -34,9 +34,9 @@ def hash8(*parts: Any) -> str:
 def code_digest(*roots: Path) -> str:
     """Digest of files and of everything that they import from ``fairmt``, transitively.
 
-    Of Python files it covers syntax trees without docstrings, so comments, layout and documentation do not change
-    it; other files count byte by byte. Imports inside functions count; modules loaded by name at run time (methods, datasets) do
-    not, and are roots of their own.
+    Of Python files it covers syntax trees without docstrings, so comments, layout and documentation
+    do not change it; other files count byte by byte. Imports inside functions count. Modules that are
+    loaded by name at run time (methods, datasets) do not, and are roots of their own.
     """
     files = sorted(_closure(root.resolve() for root in roots), key=str)
     return hash8([(_label(file), _file_digest(file)) for file in files])

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fairmt.config import SUITES, Suite, read_benchmark
+from fairmt.config import SUITES, Suite, read_benchmark, read_suite
 from fairmt.data.dataset import load_dataset
 from fairmt.digest import code_digest, hash8, module_file
 from fairmt.methods.registry import Card, read_cards
@@ -68,6 +68,12 @@ def plan(suite: Suite) -> list[Run]:
                     for seed in range(_seeds(card, config, suite.seeds))
                 ]
     return runs
+
+
+def plan_suite(name: str) -> tuple[Suite, list[Run]]:
+    """A suite and its runs, by the suite's name."""
+    suite = read_suite(name)
+    return suite, plan(suite)
 
 
 def run_hash(benchmark: str, config: dict[str, Any], data: str, card: Card, knob_value: float) -> str:
@@ -134,15 +140,3 @@ def prepared_folder(benchmark: str, config: dict[str, Any], seed: int) -> Path:
 def _seeds(card: Card, config: dict[str, Any], seeds: int) -> int:
     """Controls depend on the split only: one seed, unless every seed has its own split."""
     return 1 if card.is_control and not is_redrawn(config) else seeds
-
-
-def manifest(run: Run) -> dict[str, Any]:
-    """The run's identity for ``run.json``."""
-    return {
-        "benchmark": run.benchmark,
-        "method": run.method,
-        "knob": run.knob,
-        "knob_value": run.knob_value,
-        "hash8": run.hash8,
-        "seed": run.seed,
-    }

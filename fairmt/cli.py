@@ -1,0 +1,255 @@
+"""The ``fairmt`` command. Every subcommand is one step of the workflow and works by hand too.
+
+Modules are imported by the subcommand that needs them: starting torch costs more than most steps.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from fairmt import __version__
+from fairmt.errors import FairMTError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a subcommand; returns the exit status.
+
+    A `FairMTError` is printed as one message and gives status 1; ``--debug`` shows the traceback.
+    """
+    options = parser().parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    try:
+        options.run(options)
+    except FairMTError as error:
+        if options.debug:
+            raise
+        print(f"fairmt: error: {error}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        # The reader of our output (head, less) left; nothing is wrong.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        print("fairmt: interrupted", file=sys.stderr)
+        return 130
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line's grammar."""
+    root = argparse.ArgumentParser(prog="fairmt", description=__doc__.partition("\n")[0])
+    root.add_argument("--version", action="version", version=f"fairmt {__version__}")
+    root.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    commands = root.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    command = commands.add_parser("list", help="methods, benchmarks, suites and datasets")
+    command.set_defaults(run=_list)
+
+    command = commands.add_parser("fetch", help="get a dataset's raw files")
+    command.add_argument("dataset")
+    command.add_argument("file", nargs="?", help="one of its files; default: all")
+    command.set_defaults(run=_fetch)
+
+    command = commands.add_parser("prepare", help="raw files to tensors, labels and solution")
+    command.add_argument("benchmark")
+    command.add_argument("--seed", type=int, default=0, help="for benchmarks that redraw the split per seed")
+    command.set_defaults(run=_prepare)
+
+    command = commands.add_parser("train", help="train one run")
+    _add_run_arguments(command)
+    command.add_argument("--knob", type=float, help="value of the method's knob; default: the middle one")
+    command.add_argument("--threads", type=int, default=1)
+    command.add_argument("--device", help="for example cpu or cuda:1; default: a GPU if there is one")
+    command.set_defaults(run=_train)
+
+    command = commands.add_parser("control", help="predictions of the constant or the oracle control")
+    _add_run_arguments(command)
+    command.set_defaults(run=_control, knob=None)
+
+    command = commands.add_parser("evaluate", help="metrics of one method on one benchmark of a suite")
+    for name in ("suite", "benchmark", "method"):
+        command.add_argument(name)
+    command.add_argument("--out", type=Path, required=True, help="Parquet file to write")
+    command.set_defaults(run=_evaluate)
+
+    for name, function, text in (
+        ("gather", _gather, "all metrics of a suite in one file"),
+        ("table", _table, "tables from the metrics"),
+        ("figure", _figure, "figures from the metrics"),
+        ("claims", _claims, "verdicts on the claims"),
+        ("report", _report, "one HTML page of tables, figures, claims and provenance"),
+        ("show", _show, "print the main table"),
+        ("prune", _prune, "delete runs and evaluations that the current code and configuration do not make"),
+    ):
+        command = commands.add_parser(name, help=text)
+        command.add_argument("suite")
+        command.set_defaults(run=function)
+    return root
+
+
+def _add_run_arguments(command: argparse.ArgumentParser) -> None:
+    command.add_argument("benchmark")
+    command.add_argument("method")
+    command.add_argument("--seed", type=int, default=0)
+    command.add_argument("--out", type=Path, required=True, help="folder to write")
+    command.add_argument("--expect-hash", help="refuse to run if code and configuration have another hash")
+
+
+def _list(options: argparse.Namespace) -> None:
+    from tabulate import tabulate
+
+    from fairmt.config import BENCHMARKS, SUITES
+    from fairmt.data.dataset import dataset_names
+    from fairmt.methods.registry import read_cards
+
+    rows = [
+        (card.name, card.kind, card.knob, ", ".join(card.supports), card.reference["key"])
+        for card in read_cards().values()
+    ]
+    print(tabulate(rows, headers=["method", "kind", "knob", "task kinds", "reference"]))
+    for title, names in (
+        ("benchmarks", sorted(path.stem for path in BENCHMARKS.glob("*.yaml"))),
+        ("suites", sorted(path.stem for path in SUITES.glob("*.yaml"))),
+        ("datasets", dataset_names()),
+    ):
+        print(f"\n{title}: {', '.join(names)}")
+
+
+def _fetch(options: argparse.Namespace) -> None:
+    from fairmt.data.dataset import load_dataset
+    from fairmt.data.fetch import fetch, mirrors_from_environment
+    from fairmt.workflow import RAW
+
+    dataset = load_dataset(options.dataset)
+    names = [options.file] if options.file else [file.name for file in dataset.files]
+    for name in names:
+        fetch(dataset, name, RAW / dataset.name, mirrors_from_environment())
+
+
+def _prepare(options: argparse.Namespace) -> None:
+    from fairmt.config import read_benchmark
+    from fairmt.data.prepare import prepare
+    from fairmt.runs import data_digest, is_redrawn, prepared_folder
+    from fairmt.workflow import RAW
+
+    config = read_benchmark(options.benchmark)
+    prepare(
+        options.benchmark,
+        config,
+        digest=data_digest(options.benchmark, config),
+        raw=RAW / config["dataset"],
+        out=prepared_folder(options.benchmark, config, options.seed),
+        seed=options.seed if is_redrawn(config) else None,
+    )
+
+
+def _train(options: argparse.Namespace) -> None:
+    import torch
+
+    from fairmt.methods.registry import load_method
+    from fairmt.single import identify
+    from fairmt.training import Job, train
+
+    torch.set_num_threads(options.threads)
+    one = identify(options.benchmark, options.method, options.knob, options.seed, options.expect_hash)
+    job = Job(
+        benchmark=one.benchmark,
+        config=one.config,
+        method=load_method(one.card),
+        params=one.card.method_params(one.knob_value),
+        learning_rate_factor=one.card.learning_rate_factor(one.knob_value),
+        seed=one.seed,
+        identity=one.identity,
+    )
+    train(job, one.prepared, options.out, device=options.device)
+
+
+def _control(options: argparse.Namespace) -> None:
+    from fairmt.controls import write_control
+    from fairmt.single import identify
+
+    one = identify(options.benchmark, options.method, options.knob, options.seed, options.expect_hash)
+    write_control(one.card.name, one.prepared, options.out, one.identity)
+
+
+def _evaluate(options: argparse.Namespace) -> None:
+    from fairmt.evaluation import evaluate
+    from fairmt.files import atomic
+    from fairmt.runs import plan_suite
+    from fairmt.workflow import by_method
+    from fairmt.yaml_files import choose
+
+    _, runs = plan_suite(options.suite)
+    groups = by_method(runs)
+    name = choose(
+        f"{options.benchmark}/{options.method}",
+        ["/".join(key) for key in groups],
+        "benchmark/method",
+        f"suite {options.suite}",
+    )
+    benchmark, _, method = name.partition("/")
+    with atomic(options.out) as temporary:
+        evaluate(groups[benchmark, method]).to_parquet(temporary, index=False)
+
+
+def _gather(options: argparse.Namespace) -> None:
+    from fairmt.results import gather_suite
+
+    gather_suite(options.suite)
+
+
+def _table(options: argparse.Namespace) -> None:
+    from fairmt.reporting.tables import write_tables
+    from fairmt.results import read_results
+
+    suite, metrics, folder = read_results(options.suite)
+    write_tables(metrics, suite, folder / "tables")
+
+
+def _figure(options: argparse.Namespace) -> None:
+    from fairmt.reporting.figures import write_figures
+    from fairmt.results import read_results
+
+    suite, metrics, folder = read_results(options.suite)
+    write_figures(metrics, suite, folder / "figures")
+
+
+def _claims(options: argparse.Namespace) -> None:
+    from fairmt.reporting.claims import write_claims
+    from fairmt.results import read_results
+
+    suite, metrics, folder = read_results(options.suite)
+    write_claims(metrics, suite, folder / "claims.md")
+
+
+def _report(options: argparse.Namespace) -> None:
+    from fairmt.reporting.report import write_report
+    from fairmt.results import read_results
+
+    suite, _, folder = read_results(options.suite)
+    write_report(suite, folder)
+
+
+def _show(options: argparse.Namespace) -> None:
+    from fairmt.reporting.tables import main_table_text
+    from fairmt.results import read_results
+
+    suite, metrics, folder = read_results(options.suite)
+    print(main_table_text(metrics, suite))
+    print(f"\nTables, figures, claims and report: {folder}/")
+
+
+def _prune(options: argparse.Namespace) -> None:
+    from fairmt.results import prune
+
+    for path in prune(options.suite):
+        print(f"deleted {path}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Data flow: fetch -> prepare -> load. One file per dataset in ``datasets/``."""

@@ -1,0 +1,1 @@
+"""The datasets, one module each; `fairmt.data.dataset.load_dataset` imports them by name."""

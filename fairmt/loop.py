@@ -1,0 +1,184 @@
+"""The training loop: one for every method.
+
+A run is deterministic for its seed, keeps all data on the device, takes a fixed number of steps,
+and resumes from its last checkpoint after an interruption with bit-equal results on the CPU.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from fairmt.checkpoint import load_checkpoint, random_state, save_checkpoint, set_random_state
+from fairmt.errors import FairMTError
+from fairmt.methods.base import Batch, Method
+from fairmt.optim import Budget
+
+log = logging.getLogger("fairmt")
+
+HISTORY_ROWS = 100
+LOGGED_ROWS = 10
+
+
+@dataclass(frozen=True)
+class TrainingRows:
+    """The training rows on the training device: inputs, visible labels, groups; as in `Batch`."""
+
+    x: Tensor
+    y: dict[str, Tensor]
+    group: Tensor
+
+    @classmethod
+    def on(
+        cls, device: torch.device, x: np.ndarray, y: Mapping[str, np.ndarray], group: np.ndarray
+    ) -> TrainingRows:
+        """Move arrays to the device."""
+        labels = {name: torch.from_numpy(array).to(device) for name, array in y.items()}
+        return cls(torch.from_numpy(x).to(device), labels, torch.from_numpy(group).to(device))
+
+    def batch(self, index: Tensor) -> Batch:
+        """The rows with the given numbers, [B]."""
+        y = {name: labels[index] for name, labels in self.y.items()}
+        return Batch(x=self.x[index], y=y, group=self.group[index], index=index)
+
+
+def batches(rows: int, budget: Budget, first_step: int, seed_for: Callable[[str], int]) -> Iterator[Tensor]:
+    """Row numbers [B] of each batch from ``first_step`` on.
+
+    Every epoch is a permutation from its own seed, so a resumed run sees the batches that an
+    undisturbed one does; the incomplete batch at an epoch's end is dropped.
+    """
+    size = min(budget.batch_size, rows)
+    per_epoch = rows // size
+    order, current = torch.empty(0), -1
+    for step in range(first_step, budget.steps):
+        epoch, position = divmod(step, per_epoch)
+        if epoch != current:
+            generator = torch.Generator().manual_seed(seed_for(f"batches/{epoch}"))
+            order, current = torch.randperm(rows, generator=generator), epoch
+        yield order[position * size : (position + 1) * size]
+
+
+class Loop:
+    """The steps of one run, and their state.
+
+    Parameters
+    ----------
+    budget : Budget
+    method : Method
+    model : Module
+        What the method built, on the device of ``rows``.
+    rows : TrainingRows
+    seed_for : callable
+        Seed of a named random stream.
+    checkpoint : Path
+        File to save the state in and to resume from.
+    stamp : str
+        Identity of the run; checkpoints of others are ignored.
+
+    Attributes
+    ----------
+    history : list of dict
+        About `HISTORY_ROWS` rows of what `Method.backward` returned, with the step.
+    step_seconds : float
+        Mean time of a step of this process; NaN if it took none.
+    """
+
+    def __init__(
+        self,
+        budget: Budget,
+        method: Method,
+        model: nn.Module,
+        rows: TrainingRows,
+        seed_for: Callable[[str], int],
+        checkpoint: Path,
+        stamp: str,
+    ) -> None:
+        self.budget = budget
+        self.method = method
+        self.model = model
+        self.rows = rows
+        self.seed_for = seed_for
+        self.checkpoint = checkpoint
+        self.stamp = stamp
+        self.optimizers = method.optimizers(model)
+        self.step = 0
+        self.history: list[dict[str, float]] = []
+        self.step_seconds = math.nan
+
+    def run(self, checkpoint_seconds: float) -> None:
+        """Take the remaining steps of the budget, saving the state at the given interval.
+
+        Raises
+        ------
+        FairMTError
+            If a logged value is infinite or NaN.
+        """
+        torch.manual_seed(self.seed_for("training"))
+        self._resume()
+        self.model.train()
+        first = self.step
+        started = saved = time.perf_counter()
+        for index in batches(len(self.rows.x), self.budget, self.step, self.seed_for):
+            logged = self._take_step(index.to(self.rows.x.device))
+            self.step += 1
+            if self.step == self.budget.steps or self.step % max(1, self.budget.steps // HISTORY_ROWS) == 0:
+                self._record(logged)
+            if time.perf_counter() - saved >= checkpoint_seconds and self.step < self.budget.steps:
+                self._save()
+                saved = time.perf_counter()
+        if self.step > first:
+            self.step_seconds = (time.perf_counter() - started) / (self.step - first)
+
+    def _take_step(self, index: Tensor) -> dict[str, Any]:
+        for optimizer in self.optimizers:
+            optimizer.zero_grad(set_to_none=True)
+        logged = self.method.backward(self.model, self.rows.batch(index))
+        for optimizer in self.optimizers:
+            optimizer.step()
+        return logged
+
+    def _record(self, logged: dict[str, Any]) -> None:
+        row = {name: float(value) for name, value in logged.items()}
+        if not all(math.isfinite(value) for value in row.values()):
+            raise FairMTError(
+                f"{self.checkpoint.parent}: training diverged at step {self.step}: expected finite values, "
+                f"found {row}"
+            )
+        self.history.append({"step": self.step, **row})
+        if len(self.history) % (HISTORY_ROWS // LOGGED_ROWS) == 0:
+            values = "  ".join(f"{name} {value:.4g}" for name, value in row.items())
+            log.info("step %d/%d  %s", self.step, self.budget.steps, values)
+
+    def _save(self) -> None:
+        state = {
+            "step": self.step,
+            "model": dict(self.model.state_dict()),
+            "method": dict(self.method.state_dict()),
+            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
+            "random": random_state(),
+            "history": self.history,
+        }
+        save_checkpoint(self.checkpoint, self.stamp, state)
+
+    def _resume(self) -> None:
+        state, sentence = load_checkpoint(self.checkpoint, self.stamp)
+        log.info(sentence)
+        if state is None:
+            return
+        self.step = state["step"]
+        self.model.load_state_dict(state["model"])
+        self.method.load_state_dict(state["method"])
+        for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(saved)
+        self.history = state["history"]
+        set_random_state(state["random"])

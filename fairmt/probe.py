@@ -1,0 +1,77 @@
+"""``probe.safetensors``: what measuring head absorption needs, without keeping representations.
+
+Per task: the mean of the representation z in each (cell, group), the covariance of z pooled within
+them, and the input weights of the task's head. Cells are the classes of a classification task and
+the 1/0 values of each detection label; a regression dimension is one cell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from fairmt.tasks import Task
+
+
+@torch.no_grad()
+def probe(
+    representations: dict[str, Tensor],
+    heads: nn.ModuleDict,
+    tasks: Sequence[Task],
+    y: dict[str, Tensor],
+    group: Tensor,
+    groups: int,
+) -> dict[str, Tensor]:
+    """Statistics of z on the labelled training rows.
+
+    Parameters
+    ----------
+    representations : dict of task to Tensor, [N, d]
+        What each head reads.
+    heads : ModuleDict
+    tasks : sequence of Task
+    y : dict of task to Tensor
+    group : Tensor, [N]
+    groups : int
+        Number of groups G.
+
+    Returns
+    -------
+    dict of Tensor
+        ``<task>/mean`` [cells, G, d] (NaN where empty), ``<task>/count`` [cells, G],
+        ``<task>/covariance`` [d, d], ``<task>/weight`` [width, d].
+    """
+    found = {}
+    for task in tasks:
+        z = representations[task.name].double()
+        members = _cells(task, y[task.name]).double()
+        by_group = (group[:, None] == torch.arange(groups, device=group.device)).double()
+        indicator = members[:, :, None] * by_group[:, None, :]
+        count = indicator.sum(0)
+        mean = torch.einsum("ncg,nd->cgd", indicator, z) / count[..., None]
+        weight = indicator.sum((1, 2))
+        second = (z * weight[:, None]).T @ z
+        filled = mean.nan_to_num()
+        explained = torch.einsum("cgd,cge->de", filled * count[..., None], filled)
+        found[f"{task.name}/mean"] = mean.float()
+        found[f"{task.name}/count"] = count.float()
+        found[f"{task.name}/covariance"] = ((second - explained) / weight.sum().clamp(min=1)).float()
+        found[f"{task.name}/weight"] = _input_weight(heads[task.name])
+    return {key: value.contiguous().cpu() for key, value in found.items()}
+
+
+def _cells(task: Task, y: Tensor) -> Tensor:
+    """Membership of each row in each cell, bool [N, cells]."""
+    if task.kind == "classification":
+        return y[:, None] == torch.arange(task.size, device=y.device)
+    if task.kind == "detection":
+        return torch.cat([y == 1, y == 0], dim=1)
+    return task.labelled(y)
+
+
+def _input_weight(head: nn.Module) -> Tensor:
+    """Weight of the head's first linear layer, [width, d]."""
+    first = next(module for module in head.modules() if isinstance(module, nn.Linear))
+    return first.weight.detach().clone()

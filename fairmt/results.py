@@ -1,0 +1,115 @@
+"""The results folder of a suite: gathering metrics, reading them, deleting what nothing refers to."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fairmt.config import Suite, read_benchmark, read_suite
+from fairmt.errors import FairMTError
+from fairmt.files import atomic, write_text
+from fairmt.runs import RESULTS, plan_suite, prepared_folder
+from fairmt.workflow import by_method, evaluation_path
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+HEADLINES = ("utility", "delta_dp", "delta_eo")
+
+
+def gather_suite(name: str) -> None:
+    """Write ``metrics.parquet``, ``metrics.json`` and ``provenance.json`` of a suite.
+
+    Raises
+    ------
+    FairMTError
+        If an evaluation is missing.
+    """
+    import pandas as pd
+
+    from fairmt.provenance import gather
+
+    suite, runs = plan_suite(name)
+    files = [evaluation_path(group) for group in by_method(runs).values()]
+    missing = [file for file in files if not file.exists()]
+    if missing:
+        raise FairMTError(
+            f"{missing[0]}: no such file; {len(missing)} of {len(files)} evaluations are missing"
+        )
+    metrics = pd.concat([pd.read_parquet(file) for file in files], ignore_index=True)
+    folder = RESULTS / name
+    with atomic(folder / "metrics.parquet") as temporary:
+        metrics.to_parquet(temporary, index=False, compression="zstd")
+    write_text(folder / "metrics.json", json.dumps(headlines(metrics), indent=1) + "\n")
+    configs = {benchmark: read_benchmark(benchmark) for benchmark in suite.benchmarks}
+    folders = {prepared_folder(run.benchmark, configs[run.benchmark], 0) for run in runs}
+    manifests = (run.folder / "run.json" for run in runs)
+    provenance = gather(name, manifests, sorted(folders))
+    write_text(folder / "provenance.json", json.dumps(provenance, indent=1) + "\n")
+
+
+def headlines(metrics: pd.DataFrame) -> dict[str, Any]:
+    """Mean over seeds of the headline test metrics, nested for `dvc metrics diff`.
+
+    ``result[benchmark][method][knob value][metric]``, with the attribute after the gaps' names.
+    """
+    import pandas as pd
+
+    rows = metrics[
+        (metrics["split"] == "test")
+        & (metrics["task"] == "mean")
+        & (metrics["group"] == "")
+        & metrics["metric"].isin(HEADLINES)
+    ]
+    keys = ["benchmark", "method", "knob_value", "metric", "attribute"]
+    nested: dict[str, Any] = {}
+    for row in rows.groupby(keys)["value"].mean().reset_index().itertuples():
+        name = f"{row.metric} {row.attribute}".strip()
+        cell = nested.setdefault(row.benchmark, {}).setdefault(row.method, {})
+        cell.setdefault(f"{row.knob_value:g}", {})[name] = None if pd.isna(row.value) else round(row.value, 6)
+    return nested
+
+
+def read_results(name: str) -> tuple[Suite, pd.DataFrame, Path]:
+    """A suite, its metrics and its results folder.
+
+    Raises
+    ------
+    FairMTError
+        If the suite has no metrics yet.
+    """
+    import pandas as pd
+
+    suite = read_suite(name)
+    folder = RESULTS / name
+    path = folder / "metrics.parquet"
+    if not path.exists():
+        raise FairMTError(f"{path}: no such file; run `make reproduce SUITE={name}` first")
+    return suite, pd.read_parquet(path), folder
+
+
+def prune(name: str) -> list[Path]:
+    """Delete run and evaluation files of a suite that its current plan does not contain.
+
+    Returns
+    -------
+    list of Path
+        What was deleted.
+    """
+    _, runs = plan_suite(name)
+    wanted = {run.folder for run in runs}
+    folder = RESULTS / name
+    stale = [path for path in folder.glob("runs/*/*/*/seed*") if path not in wanted]
+    for path in stale:
+        shutil.rmtree(path)
+    kept = {evaluation_path(group) for group in by_method(runs).values()}
+    files = [path for path in folder.glob("evaluations/*/*/*.parquet") if path not in kept]
+    for path in files:
+        path.unlink()
+        path.with_suffix(".log").unlink(missing_ok=True)
+    for path in sorted(folder.glob("runs/**/"), reverse=True):
+        if path.is_dir() and not any(path.iterdir()):
+            path.rmdir()
+    return stale + files

@@ -1,0 +1,75 @@
+"""One run by name, as the command line gives it: what it is, and where its data lies."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fairmt.config import read_benchmark
+from fairmt.data.prepared import read_meta
+from fairmt.errors import FairMTError
+from fairmt.methods.registry import Card, get_card
+from fairmt.runs import data_digest, prepared_folder, run_hash
+
+
+@dataclass(frozen=True)
+class SingleRun:
+    """A method at one knob value on one benchmark with one seed, outside any suite."""
+
+    benchmark: str
+    config: dict[str, Any]
+    card: Card
+    knob_value: float
+    seed: int
+    hash8: str
+    prepared: Path
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What ``run.json`` says the run is."""
+        return {
+            "benchmark": self.benchmark,
+            "method": self.card.name,
+            "knob": self.card.knob,
+            "knob_value": self.knob_value,
+            "hash8": self.hash8,
+            "seed": self.seed,
+        }
+
+
+def identify(
+    benchmark: str, method: str, knob_value: float | None, seed: int, expected_hash: str | None
+) -> SingleRun:
+    """Look a run up and check that its prepared data and its hash are the current ones.
+
+    Raises
+    ------
+    FairMTError
+        If benchmark or method are unknown, the method lacks a task kind, the prepared data is
+        missing or was made by another version, or the hash is not the expected one.
+    """
+    config = read_benchmark(benchmark)
+    card = get_card(method)
+    lacking = {task["kind"] for task in config["tasks"].values()} - set(card.supports)
+    if lacking:
+        raise FairMTError(
+            f"{card.folder / 'method.yaml'}: supports: {benchmark} has {', '.join(sorted(lacking))} tasks, "
+            f"found only {', '.join(card.supports)}"
+        )
+    value = card.knob_values[len(card.knob_values) // 2] if knob_value is None else knob_value
+    data = data_digest(benchmark, config)
+    found = run_hash(benchmark, config, data, card, value)
+    if expected_hash not in (None, found):
+        raise FairMTError(
+            f"{method} on {benchmark}: hash: expected {expected_hash}, found {found}: code or configuration "
+            "changed while the workflow was running; run it again"
+        )
+    prepared = prepared_folder(benchmark, config, seed)
+    meta = read_meta(prepared)
+    if meta.digest != data:
+        raise FairMTError(
+            f"{prepared / 'meta.json'}: digest: expected {data}, found {meta.digest}: the data was prepared "
+            f"by another version of the benchmark or of the code; delete {prepared} and run again"
+        )
+    return SingleRun(benchmark, config, card, value, seed, found, prepared)

@@ -1,0 +1,190 @@
+"""What the Snakefile asks: paths, patterns and parameters of one suite's graph.
+
+Importing it imports neither torch nor pandas, so that planning stays fast.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from fairmt.config import Suite, read_benchmark, read_suite
+from fairmt.data.dataset import load_dataset
+from fairmt.digest import code_digest, hash8, module_file
+from fairmt.methods.registry import Card, read_cards
+from fairmt.runs import PREPARED, RESULTS, Run, data_digest, is_redrawn, plan, prepared_folder
+from fairmt.yaml_files import validate
+
+RAW = Path("data/raw")
+TABLES = ("main", "tasks", "groups")
+FIGURES = ("fronts", "groups")
+
+
+@dataclass(frozen=True)
+class Workflow:
+    """The runs of a suite and the answers to the rules' questions."""
+
+    suite: Suite
+    runs: list[Run]
+    cards: dict[str, Card]
+    benchmarks: dict[str, dict[str, Any]]
+
+    @classmethod
+    def read(cls, config: dict[str, Any]) -> Workflow:
+        """The workflow of Snakemake's ``config``, which holds the suite's name and nothing else."""
+        validate(config, "config", Path("config/config.yaml"))
+        suite = read_suite(config["suite"])
+        return cls(
+            suite, plan(suite), read_cards(), {name: read_benchmark(name) for name in suite.benchmarks}
+        )
+
+    @property
+    def name(self) -> str:
+        """The suite's name."""
+        return self.suite.name
+
+    @property
+    def results(self) -> Path:
+        """``results/<suite>``."""
+        return RESULTS / self.suite.name
+
+    @property
+    def predictions(self) -> list[Path]:
+        """Every prediction file of the suite."""
+        return [run.predictions for run in self.runs]
+
+    @property
+    def external_cards(self) -> list[Card]:
+        """The suite's methods that bring a rule of their own."""
+        return [self.cards[name] for name in self.suite.methods if self.cards[name].is_external]
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """Names of the suite's tables."""
+        return (*TABLES, "anchors") if self.suite.anchors else TABLES
+
+    @property
+    def figures(self) -> tuple[str, ...]:
+        """Names of the suite's figures."""
+        return FIGURES
+
+    # Patterns
+
+    @property
+    def run_pattern(self) -> str:
+        """A run's folder with its wildcards."""
+        return f"{self.results}/runs/{{benchmark}}/{{method}}/{{hash8}}/seed{{seed}}"
+
+    @property
+    def prepared_pattern(self) -> str:
+        """Regular expression of the prepared folders' names."""
+        return f"({'|'.join(self.benchmarks)})(/split[0-9]+)?"
+
+    @property
+    def trained_pattern(self) -> str:
+        """Regular expression of the methods that `fairmt train` trains."""
+        return _any(name for name, card in self.cards.items() if not (card.is_control or card.is_external))
+
+    @property
+    def control_pattern(self) -> str:
+        """Regular expression of the controls."""
+        return _any(name for name, card in self.cards.items() if card.is_control)
+
+    # Data
+
+    def raw_files(self, folder: str) -> list[Path]:
+        """Raw files behind a prepared folder."""
+        dataset = load_dataset(self.benchmarks[_benchmark(folder)]["dataset"])
+        return [RAW / dataset.name / file.name for file in dataset.files]
+
+    def prepare_arguments(self, folder: str) -> str:
+        """Arguments of `fairmt prepare` for a prepared folder."""
+        benchmark = _benchmark(folder)
+        seed = folder.removeprefix(f"{benchmark}/split")
+        return f"{benchmark} --seed {seed}" if is_redrawn(self.benchmarks[benchmark]) else benchmark
+
+    def data_digest(self, folder: str) -> str:
+        """Digest of what determines a prepared folder."""
+        benchmark = _benchmark(folder)
+        return data_digest(benchmark, self.benchmarks[benchmark])
+
+    # Runs
+
+    def training_files(self, wildcards: Any) -> list[Path]:
+        """What a training job may read: everything prepared but the solution."""
+        folder = self._prepared(wildcards.benchmark, int(wildcards.seed))
+        return [folder / name for name in ("inputs.safetensors", "labels.safetensors", "meta.json")]
+
+    def control_files(self, wildcards: Any) -> list[Path]:
+        """What a control reads: the solution too."""
+        folder = self._prepared(wildcards.benchmark, int(wildcards.seed))
+        return [*self.training_files(wildcards), folder / "solution.safetensors"]
+
+    def knob_value(self, wildcards: Any) -> float:
+        """The knob value of a run's folder."""
+        return self._knob_values[wildcards.benchmark, wildcards.method, wildcards.hash8]
+
+    def resource(self, wildcards: Any, name: str, default: int) -> int:
+        """A resource from the method card."""
+        return self.cards[wildcards.method].resources.get(name, default)
+
+    # Evaluation
+
+    def predictions_of(self, wildcards: Any) -> list[Path]:
+        """Prediction files of one method on one benchmark."""
+        return [run.predictions for run in self._groups[wildcards.benchmark, wildcards.method]]
+
+    def solution_files(self, wildcards: Any) -> list[Path]:
+        """Solutions and metadata that the evaluation of one benchmark reads."""
+        seeds = {run.seed for run in self._groups[wildcards.benchmark, wildcards.method]}
+        folders = {self._prepared(wildcards.benchmark, seed) for seed in seeds}
+        return sorted(folder / name for folder in folders for name in ("solution.safetensors", "meta.json"))
+
+    @property
+    def evaluations(self) -> list[Path]:
+        """One file per method and benchmark, named after the runs and the evaluation's code."""
+        return [evaluation_path(runs) for runs in self._groups.values()]
+
+    @cached_property
+    def _groups(self) -> dict[tuple[str, str], list[Run]]:
+        return by_method(self.runs)
+
+    @cached_property
+    def _knob_values(self) -> dict[tuple[str, str, str], float]:
+        return {(run.benchmark, run.method, run.hash8): run.knob_value for run in self.runs}
+
+    def _prepared(self, benchmark: str, seed: int) -> Path:
+        return prepared_folder(benchmark, self.benchmarks[benchmark], seed)
+
+
+def by_method(runs: Iterable[Run]) -> dict[tuple[str, str], list[Run]]:
+    """Runs grouped by (benchmark, method)."""
+    groups = defaultdict(list)
+    for run in runs:
+        groups[run.benchmark, run.method].append(run)
+    return dict(groups)
+
+
+def evaluation_path(runs: list[Run]) -> Path:
+    """File of the metrics of one method on one benchmark.
+
+    Its name covers the runs and the evaluation's code, so it cannot hold metrics of other runs.
+    """
+    digest = hash8([(run.hash8, run.seed) for run in runs], code_digest(module_file("fairmt.evaluation")))
+    first = runs[0]
+    return RESULTS / first.suite / "evaluations" / first.benchmark / first.method / f"{digest}.parquet"
+
+
+def _benchmark(folder: str) -> str:
+    return folder.partition("/")[0]
+
+
+def _any(names: Iterable[str]) -> str:
+    return "|".join(names) or "(?!)"
+
+
+__all__ = ["FIGURES", "PREPARED", "RAW", "TABLES", "Workflow", "by_method", "evaluation_path"]

@@ -1,0 +1,34 @@
+# Raw files: from data/raw itself, a folder in FAIRMT_MIRRORS, or the canonical address.
+rule fetch:
+    output:
+        "data/raw/{dataset}/{file}",
+    log:
+        "data/raw/{dataset}/{file}.log",
+    wildcard_constraints:
+        dataset="[^/]+",
+        file="[^/]+(?<!\\.log)",
+    resources:
+        downloads=1,
+    shell:
+        "fairmt fetch {wildcards.dataset:q} {wildcards.file:q} 2> {log:q}"
+
+
+# One folder per benchmark, and per seed where the split is redrawn. The digest is a parameter, so
+# that a changed configuration or loader prepares the data again.
+rule prepare:
+    input:
+        lambda wildcards: suite.raw_files(wildcards.folder),
+    output:
+        "data/prepared/{folder}/inputs.safetensors",
+        "data/prepared/{folder}/labels.safetensors",
+        "data/prepared/{folder}/solution.safetensors",
+        "data/prepared/{folder}/meta.json",
+    params:
+        arguments=lambda wildcards: suite.prepare_arguments(wildcards.folder),
+        digest=lambda wildcards: suite.data_digest(wildcards.folder),
+    log:
+        "data/prepared/{folder}/prepare.log",
+    wildcard_constraints:
+        folder=suite.prepared_pattern,
+    shell:
+        "fairmt prepare {params.arguments} 2> {log:q}"

@@ -1,0 +1,29 @@
+# Metrics of one method on one benchmark, over all its knob values and seeds, from predictions and
+# solution only. The path names the runs and the evaluation's code.
+rule evaluate:
+    input:
+        predictions=lambda wildcards: suite.predictions_of(wildcards),
+        prepared=lambda wildcards: [ancient(path) for path in suite.solution_files(wildcards)],
+    output:
+        suite.results / "evaluations/{benchmark}/{method}/{digest}.parquet",
+    log:
+        suite.results / "evaluations/{benchmark}/{method}/{digest}.log",
+    resources:
+        mem_mb=2000,
+    shell:
+        "fairmt evaluate {suite.name:q} {wildcards.benchmark:q} {wildcards.method:q} --out {output:q} 2> {log:q}"
+
+
+# All metrics of the suite in one file (kept in git), headline values as JSON for `dvc metrics`, and
+# what the numbers rest on.
+rule gather:
+    input:
+        suite.evaluations,
+    output:
+        suite.results / "metrics.parquet",
+        suite.results / "metrics.json",
+        suite.results / "provenance.json",
+    log:
+        suite.results / "logs/gather.log",
+    shell:
+        "fairmt gather {suite.name:q} 2> {log:q}"

@@ -1,0 +1,69 @@
+# Everything below starts from the committed metrics: regenerating it never trains.
+METRICS = [suite.results / "metrics.parquet", suite.results / "provenance.json"]
+
+
+rule table:
+    input:
+        METRICS,
+    output:
+        report(
+            expand(suite.results / "tables/{name}.{format}", name=suite.tables, format=["md"]),
+            category="Tables",
+            caption="../report/tables.rst",
+        ),
+        expand(suite.results / "tables/{name}.{format}", name=suite.tables, format=["csv", "tex"]),
+    log:
+        suite.results / "logs/table.log",
+    shell:
+        "fairmt table {suite.name:q} 2> {log:q}"
+
+
+rule figure:
+    input:
+        METRICS,
+    output:
+        report(
+            expand(suite.results / "figures/{name}.{format}", name=suite.figures, format=["png"]),
+            category="Figures",
+            caption="../report/figures.rst",
+        ),
+        expand(suite.results / "figures/{name}.{format}", name=suite.figures, format=["pdf"]),
+    log:
+        suite.results / "logs/figure.log",
+    shell:
+        "fairmt figure {suite.name:q} 2> {log:q}"
+
+
+rule claims:
+    input:
+        METRICS,
+        "config/claims.yaml",
+    output:
+        report(suite.results / "claims.md", category="Claims", caption="../report/claims.rst"),
+    log:
+        suite.results / "logs/claims.log",
+    shell:
+        "fairmt claims {suite.name:q} 2> {log:q}"
+
+
+rule html:
+    input:
+        rules.table.output,
+        rules.figure.output,
+        rules.claims.output,
+        suite.results / "provenance.json",
+    output:
+        report(suite.results / "report.html", category="Report", caption="../report/report.rst"),
+    log:
+        suite.results / "logs/report.log",
+    shell:
+        "fairmt report {suite.name:q} 2> {log:q}"
+
+
+# Tables, figures, claims and report from stored metrics; lists no prediction file.
+rule tables:
+    input:
+        rules.table.output,
+        rules.figure.output,
+        rules.claims.output,
+        rules.html.output,

@@ -1,0 +1,44 @@
+# One job per run. Its path names code, configuration and data, so an existing run is never stale
+# and the time stamps of its inputs say nothing: hence `ancient`. The solution is not an input.
+rule train:
+    input:
+        lambda wildcards: [ancient(path) for path in suite.training_files(wildcards)],
+    output:
+        f"{suite.run_pattern}/predictions.parquet",
+        f"{suite.run_pattern}/run.json",
+        f"{suite.run_pattern}/history.csv",
+        f"{suite.run_pattern}/model.safetensors",
+        f"{suite.run_pattern}/probe.safetensors",
+    params:
+        knob=lambda wildcards: suite.knob_value(wildcards),
+    log:
+        f"{suite.run_pattern}/log.txt",
+    benchmark:
+        f"{suite.run_pattern}/benchmark.jsonl"
+    wildcard_constraints:
+        method=suite.trained_pattern,
+    threads: 1
+    resources:
+        gpu=lambda wildcards: suite.resource(wildcards, "gpu", 0),
+        mem_mb=lambda wildcards: suite.resource(wildcards, "mem_mb", 2000),
+        runtime=lambda wildcards: suite.resource(wildcards, "runtime", 60),
+    shell:
+        "fairmt train {wildcards.benchmark:q} {wildcards.method:q} --knob {params.knob}"
+        " --seed {wildcards.seed} --expect-hash {wildcards.hash8} --threads {threads}"
+        " --out $(dirname {output[0]:q}) 2> {log:q}"
+
+
+# The controls know the answers: their rule, and no other before evaluation, reads the solution.
+rule control:
+    input:
+        lambda wildcards: [ancient(path) for path in suite.control_files(wildcards)],
+    output:
+        f"{suite.run_pattern}/predictions.parquet",
+        f"{suite.run_pattern}/run.json",
+    log:
+        f"{suite.run_pattern}/log.txt",
+    wildcard_constraints:
+        method=suite.control_pattern,
+    shell:
+        "fairmt control {wildcards.benchmark:q} {wildcards.method:q} --seed {wildcards.seed}"
+        " --expect-hash {wildcards.hash8} --out $(dirname {output[0]:q}) 2> {log:q}"
