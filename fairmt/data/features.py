@@ -1,0 +1,85 @@
+"""Features of a tabular benchmark: numeric columns, and one column per level of categorical ones."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fairmt.errors import FairMTError
+
+MISSING = "(missing)"
+
+
+def build_features(
+    frame: pd.DataFrame, train: np.ndarray, spec: Mapping[str, Any]
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Feature matrix and feature names; every constant is taken from the training rows.
+
+    Numeric columns are standardised (unless ``standardise`` is false). A categorical column becomes
+    one 0/1 column per level seen in training, a missing value being a level of its own; a level
+    that training has not seen is all zeros.
+
+    Parameters
+    ----------
+    frame : DataFrame
+    train : bool array, [N]
+    spec : mapping
+        The benchmark's ``features:`` section.
+
+    Returns
+    -------
+    x : float32 array, [N, F]
+    names : tuple of str
+        ``column`` or ``column=level``.
+
+    Raises
+    ------
+    FairMTError
+        If a numeric value is missing, infinite or not a number, or there is no feature at all.
+    """
+    blocks: list[np.ndarray] = []
+    names: list[str] = []
+    for column in spec.get("numeric", ()):
+        values = _numbers(frame[column])
+        if spec.get("standardise", True):
+            centre, scale = values[train].mean(), values[train].std()
+            values = (values - centre) / (scale if scale > 0 else 1.0)
+        blocks.append(values[:, None])
+        names.append(column)
+    for column in spec.get("categorical", ()):
+        block, levels = _one_hot(frame[column], train)
+        blocks.append(block)
+        names += [f"{column}={level}" for level in levels]
+    if not blocks:
+        raise FairMTError("features: no numeric or categorical column is named")
+    return np.concatenate(blocks, axis=1, dtype=np.float32, casting="same_kind"), tuple(names)
+
+
+def _numbers(column: pd.Series) -> np.ndarray:
+    values = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    broken = ~np.isfinite(values)
+    if broken.any():
+        example = column[broken].iloc[0]
+        raise FairMTError(
+            f"feature {column.name!r}: expected a finite number in every row, found {broken.sum()} of "
+            f"{len(values)} rows without (row {column.index[broken][0]}: {example!r})"
+        )
+    return values
+
+
+def _one_hot(column: pd.Series, train: np.ndarray) -> tuple[np.ndarray, list[str]]:
+    text = column.astype(object).where(column.notna(), MISSING).astype(str).to_numpy()
+    levels = sorted(set(text[train]))
+    unseen = ~np.isin(text, levels)
+    if unseen.any():
+        logging.getLogger(__name__).warning(
+            "feature %r: %d rows have a level that no training row has: %s",
+            column.name,
+            unseen.sum(),
+            ", ".join(sorted(set(text[unseen]))),
+        )
+    return (text[:, None] == np.array(levels)).astype(np.float64), levels

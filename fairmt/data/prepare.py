@@ -1,0 +1,176 @@
+"""From a dataset's raw files to the four files of a prepared benchmark."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fairmt.data.dataset import Dataset, Table, load_dataset
+from fairmt.data.features import build_features
+from fairmt.data.labels import cross_groups, make_task, read_groups, read_labels
+from fairmt.data.prepared import SPLITS, Meta
+from fairmt.data.splits import split_rows
+from fairmt.errors import FairMTError
+from fairmt.files import atomic
+from fairmt.tasks import Task
+
+Groups = dict[str, np.ndarray]
+Names = dict[str, tuple[str, ...]]
+
+
+def prepare(
+    benchmark: str, config: dict[str, Any], digest: str, raw: Path, out: Path, seed: int | None = None
+) -> Meta:
+    """Write the prepared files of a benchmark; the same bytes every time.
+
+    Parameters
+    ----------
+    benchmark, config
+        The benchmark's name and resolved configuration.
+    digest : str
+        `fairmt.runs.data_digest` of both.
+    raw : Path
+        Folder of the dataset's raw files.
+    out : Path
+        Folder to write; files that are there are replaced, the metadata last.
+    seed : int, optional
+        Of the split, where the benchmark redraws it.
+
+    Returns
+    -------
+    Meta
+
+    Raises
+    ------
+    FairMTError
+        Where configuration and data do not fit one another; nothing is written then.
+    """
+    dataset = load_dataset(config["dataset"])
+    table = dataset.load(raw, config["options"])
+    _check_table(table, dataset, config)
+    split = split_rows(table, dataset.name, config["split"], seed)
+    train = split == 0
+    x, features = build_features(table.frame, train, config["features"])
+    groups, group_names = _groups(table, config["sensitive"]["attributes"])
+    _check_groups(groups, group_names, train)
+    labels = {name: read_labels(table.frame, name, spec) for name, spec in config["tasks"].items()}
+    tasks = tuple(make_task(name, spec, labels[name][train]) for name, spec in config["tasks"].items())
+    meta = Meta(
+        benchmark=benchmark,
+        dataset=dataset.name,
+        variant=config["variant"],
+        digest=digest,
+        tasks=tasks,
+        attribute=config["sensitive"]["train"],
+        groups=group_names,
+        features=features,
+        counts=_counts(split, tasks, labels, groups, group_names),
+        sources={file.name: file.sha256[0] for file in dataset.files},
+        notes=dict(table.notes),
+    )
+    ids = table.frame.index.to_numpy(dtype=np.int64)
+    held = ~train
+    arrays = {
+        "inputs": {"x": x, "group": groups[meta.attribute], "split": split, "id": ids},
+        "labels": {name: label[train] for name, label in labels.items()},
+        "solution": {f"label/{name}": label[held] for name, label in labels.items()}
+        | {f"group/{name}": group[held] for name, group in groups.items()}
+        | {"split": split[held], "id": ids[held]},
+    }
+    _write(out, arrays, meta)
+    return meta
+
+
+def _check_table(table: Table, dataset: Dataset, config: Mapping[str, Any]) -> None:
+    """The columns that the configuration names: all there, and none of them a leak."""
+    index = table.frame.index
+    if not index.is_unique:
+        raise FairMTError(
+            f"dataset {dataset.name!r}: ids must be unique, found {index[index.duplicated()][0]} twice"
+        )
+    labels = {column: name for name, spec in config["tasks"].items() for column in spec["columns"]}
+    attributes = config["sensitive"]["attributes"]
+    sensitive = {spec["column"]: name for name, spec in attributes.items() if "column" in spec}
+    features = [*config["features"].get("numeric", ()), *config["features"].get("categorical", ())]
+    wanted = (
+        [(column, f"tasks.{task}") for column, task in labels.items()]
+        + [(column, f"sensitive.attributes.{name}") for column, name in sensitive.items()]
+        + [(column, "features") for column in features]
+    )
+    for column, field in wanted:
+        if column not in table.frame.columns:
+            raise FairMTError(
+                f"dataset {dataset.name!r}: {field}: no column {column!r} "
+                f"(known: {', '.join(table.frame.columns)})"
+            )
+    for column in features:
+        if column in labels:
+            raise FairMTError(f"features: {column!r} is a label of task {labels[column]!r}")
+        if column in dataset.never_features:
+            raise FairMTError(f"features: {column!r} of dataset {dataset.name!r} must never be a feature")
+        if column in sensitive and not config["sensitive_in_features"]:
+            raise FairMTError(
+                f"features: {column!r} is the sensitive attribute {sensitive[column]!r}; set "
+                "sensitive_in_features: true if that is meant"
+            )
+
+
+def _groups(table: Table, attributes: Mapping[str, Any]) -> tuple[Groups, Names]:
+    groups: Groups = {}
+    names: Names = {}
+    for name, spec in attributes.items():
+        if "column" in spec:
+            groups[name] = read_groups(table.frame[spec["column"]], spec["groups"])
+            names[name] = tuple(str(group) for group in spec["groups"])
+    for name, spec in attributes.items():
+        if "cross" in spec:
+            groups[name], names[name] = cross_groups(
+                [groups[part] for part in spec["cross"]], [names[part] for part in spec["cross"]]
+            )
+    return groups, names
+
+
+def _check_groups(groups: Groups, names: Names, train: np.ndarray) -> None:
+    for attribute, group in groups.items():
+        for code, name in enumerate(names[attribute]):
+            if not (group[train] == code).any():
+                raise FairMTError(
+                    f"sensitive.attributes.{attribute}: group {name!r} has no training row "
+                    f"({(group == code).sum()} rows in all)"
+                )
+
+
+def _counts(
+    split: np.ndarray, tasks: tuple[Task, ...], labels: dict[str, np.ndarray], groups: Groups, names: Names
+) -> dict[str, Any]:
+    def count(code: int, task: str, attribute: str) -> dict[str, int]:
+        label = labels[task]
+        known = ~np.isnan(label) if label.ndim == 1 else (~np.isnan(label)).any(axis=1)
+        cell = groups[attribute][known & (split == code)]
+        return {name: int((cell == number).sum()) for number, name in enumerate(names[attribute])}
+
+    return {
+        part: {task.name: {name: count(code, task.name, name) for name in groups} for task in tasks}
+        for code, part in enumerate(SPLITS)
+    }
+
+
+def _write(out: Path, arrays: dict[str, dict[str, np.ndarray]], meta: Meta) -> None:
+    """Metadata go first and come last, so that a folder with metadata is complete."""
+    from safetensors.numpy import save
+
+    contents = {
+        f"{name}.safetensors": save({key: np.ascontiguousarray(array) for key, array in content.items()})
+        for name, content in arrays.items()
+    }
+    contents["meta.json"] = meta.to_json().encode()
+    try:
+        (out / "meta.json").unlink(missing_ok=True)
+        for name, content in contents.items():
+            with atomic(out / name) as temporary:
+                temporary.write_bytes(content)
+    except OSError as error:
+        raise FairMTError(f"{out}: could not be written: {error}") from None
