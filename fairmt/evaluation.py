@@ -1,0 +1,222 @@
+"""From prediction files to the metrics in long form; reads predictions, solution and meta only."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from fairmt.config import read_benchmark
+from fairmt.data.prepared import SPLITS, Meta, Solution, read_meta, read_solution
+from fairmt.errors import FairMTError
+from fairmt.metrics import N_MIN, Gap, Score, decisions, f1_thresholds, fairness, utilities, utility
+from fairmt.predictions import read_predictions
+from fairmt.runs import Run, prepared_folder
+from fairmt.tasks import Task
+
+EVALUATED = ("validation", "test")
+MEAN = "mean"
+"""The ``task`` of rows that hold the mean over tasks."""
+IDENTITY = ("benchmark", "method", "knob", "knob_value", "hash8", "seed")
+COLUMNS = ("split", "attribute", "group", "task", "kind", "metric", "value", "n_min")
+PROBABILITY_SUM_TOLERANCE = 1e-3
+
+
+def evaluate(runs: Sequence[Run]) -> pd.DataFrame:
+    """Metrics of several runs, each row with its run's identity.
+
+    Parameters
+    ----------
+    runs : sequence of Run
+        Their predictions and prepared folders must exist.
+
+    Returns
+    -------
+    DataFrame
+        benchmark, method, knob, knob_value, hash8, seed, and the columns of `evaluate_run`.
+
+    Raises
+    ------
+    FairMTError
+        As `evaluate_run`.
+    """
+    read_config = functools.cache(read_benchmark)
+    frames = []
+    for run in runs:
+        folder = prepared_folder(run.benchmark, read_config(run.benchmark), run.seed)
+        frame = evaluate_run(run.predictions, folder)
+        identity = {name: getattr(run, name) for name in IDENTITY}
+        frames.append(frame.assign(**identity)[[*IDENTITY, *COLUMNS]])
+    return pd.concat(frames, ignore_index=True)
+
+
+def evaluate_run(predictions: Path, prepared: Path) -> pd.DataFrame:
+    """Metrics of one prediction file.
+
+    The threshold of every detection label maximises F1 on the validation split and serves both
+    splits, utility and gaps alike.
+
+    Parameters
+    ----------
+    predictions : Path
+        ``predictions.parquet``, see `fairmt.predictions`.
+    prepared : Path
+        The prepared folder that it belongs to.
+
+    Returns
+    -------
+    DataFrame
+        One row per value:
+
+        - ``split``: validation or test;
+        - ``attribute``: sensitive attribute of a gap; "" for a utility;
+        - ``group``: name of the group if the utility is that of one group of ``attribute``, else "";
+        - ``task``, ``kind``: task; ``mean`` and "" for the mean over tasks, which exists for every
+          metric that all tasks have and is NaN if one of them is;
+        - ``metric``: see ``docs/metrics.md``;
+        - ``value``: a fraction, or NaN where it cannot be measured;
+        - ``n_min``: size of the smallest group cell, or number of labelled rows, behind the value.
+
+    Raises
+    ------
+    FairMTError
+        If a file is missing or broken, or the predictions do not fit the solution.
+    """
+    meta, solution = read_meta(prepared), read_solution(prepared)
+    predicted = _in_solution_order(predictions, meta, solution)
+    thresholds = _thresholds(meta, solution, predicted)
+    rows = [row for split in EVALUATED for row in _split_rows(split, meta, solution, predicted, thresholds)]
+    return pd.DataFrame(rows, columns=list(COLUMNS)).astype({"n_min": np.int64, "value": np.float64})
+
+
+Scores = Mapping[str, Score | Gap]
+
+
+def _split_rows(
+    split: str,
+    meta: Meta,
+    solution: Solution,
+    predicted: dict[str, np.ndarray],
+    thresholds_of: dict[str, tuple[float, ...] | None],
+) -> list[tuple]:
+    chosen = solution.split == SPLITS.index(split)
+    # Scores by (attribute, group), then by task: the mean over tasks is taken within each.
+    places: dict[tuple[str, str], dict[Task, Scores]] = {}
+    for task in meta.tasks:
+        p, y = predicted[task.name][chosen], solution.labels[task.name][chosen]
+        thresholds = thresholds_of[task.name]
+        decided = decisions(task, p, thresholds)
+        places.setdefault(("", ""), {})[task] = utilities(task, p, y, thresholds=thresholds)
+        for attribute, names in meta.groups.items():
+            groups = solution.groups[attribute][chosen]
+            gaps = fairness(task, p, y, groups=groups, thresholds=thresholds)
+            places.setdefault((attribute, ""), {})[task] = _with_shares(gaps)
+            for index, name in enumerate(names):
+                score = _group_utility(task, decided[groups == index], y[groups == index])
+                places.setdefault((attribute, name), {})[task] = {"utility": score}
+    return [
+        (split, *place, *row)
+        for place, scores in places.items()
+        for row in (*_rows(scores), *_mean_rows(scores))
+    ]
+
+
+def _rows(scores: dict[Task, Scores]) -> list[tuple]:
+    return [
+        (task.name, task.kind, metric, score.value, score.n_min)
+        for task, of_task in scores.items()
+        for metric, score in of_task.items()
+    ]
+
+
+def _mean_rows(scores: dict[Task, Scores]) -> list[tuple]:
+    """Means over tasks of the metrics that all tasks have; NaN as soon as one task's value is.
+
+    A mean that silently drops a task would be another quantity under the same name.
+    """
+    shared = [
+        name for name in next(iter(scores.values())) if all(name in of_task for of_task in scores.values())
+    ]
+    rows = []
+    for metric in shared:
+        of_tasks = [of_task[metric] for of_task in scores.values()]
+        value = float(np.mean([score.value for score in of_tasks]))
+        rows.append((MEAN, "", metric, value, min(score.n_min for score in of_tasks)))
+    return rows
+
+
+def _with_shares(gaps: dict[str, Gap]) -> Scores:
+    """The gaps, and for the two headline gaps the share of cells too small to be compared."""
+    shares = {
+        f"{name}_left_out": Score(gaps[name].left_out, gaps[name].n_min) for name in ("delta_dp", "delta_eo")
+    }
+    return gaps | shares
+
+
+def _group_utility(task: Task, decided: np.ndarray, labels: np.ndarray) -> Score:
+    score = utility(task, decided, labels)
+    return score if score.n_min >= N_MIN else score._replace(value=float("nan"))
+
+
+def _thresholds(
+    meta: Meta, solution: Solution, predicted: dict[str, np.ndarray]
+) -> dict[str, tuple[float, ...] | None]:
+    validation = solution.split == SPLITS.index("validation")
+    return {
+        task.name: f1_thresholds(predicted[task.name][validation], solution.labels[task.name][validation])
+        if task.kind == "detection"
+        else None
+        for task in meta.tasks
+    }
+
+
+def _in_solution_order(path: Path, meta: Meta, solution: Solution) -> dict[str, np.ndarray]:
+    """The file's predictions, checked and in the solution's order of rows, float64 [M, size] per task."""
+    ids, splits, predicted = read_predictions(path, meta.tasks)
+    unknown = sorted(set(splits.tolist()) - set(EVALUATED), key=str)
+    if unknown:
+        raise FairMTError(f"{path}: column 'split': validation and test expected, found {unknown[0]!r}")
+    order = np.empty(len(solution.ids), dtype=np.int64)
+    for split in EVALUATED:
+        rows, wanted = np.flatnonzero(splits == split), np.flatnonzero(solution.split == SPLITS.index(split))
+        _check_ids(path, split, ids[rows], solution.ids[wanted])
+        order[wanted[np.argsort(solution.ids[wanted])]] = rows[np.argsort(ids[rows])]
+    for task in meta.tasks:
+        _check_values(path, task, predicted[task.name])
+    return {name: values[order].astype(np.float64) for name, values in predicted.items()}
+
+
+def _check_ids(path: Path, split: str, found: np.ndarray, expected: np.ndarray) -> None:
+    unique, counts = np.unique(found, return_counts=True)
+    problems = {
+        "repeated": unique[counts > 1],
+        "missing": np.setdiff1d(expected, unique),
+        "not in the solution": np.setdiff1d(unique, expected),
+    }
+    for problem, ids in problems.items():
+        if ids.size:
+            raise FairMTError(
+                f"{path}: column 'id', {split} rows: the {expected.size} ids of the solution expected, once "
+                f"each; {ids.size} {problem}, for example {ids[0]}"
+            )
+
+
+def _check_values(path: Path, task: Task, values: np.ndarray) -> None:
+    if task.kind == "regression":
+        return
+    outside = (values < 0) | (values > 1)
+    if outside.any():
+        column = f"{task.name}:{outside.any(axis=0).argmax()}"
+        raise FairMTError(
+            f"{path}: column {column!r}: probabilities in [0, 1] expected, found {values[outside][0]:.6g}"
+        )
+    sums = values.sum(axis=1, dtype=np.float64)
+    wrong = np.abs(sums - 1) > PROBABILITY_SUM_TOLERANCE
+    if task.kind == "classification" and wrong.any():
+        raise FairMTError(
+            f"{path}: task {task.name!r}: class probabilities that add up to 1 per row expected, "
+            f"found {sums[wrong][0]:.6g} ({wrong.sum()} such rows)"
+        )

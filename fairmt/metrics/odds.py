@@ -1,0 +1,181 @@
+"""Equalised odds: how far apart the groups' predictions are, given the label.
+
+Measured on the labelled rows with a known group. A perfect predictor scores 0 everywhere.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fairmt.errors import FairMTError
+from fairmt.metrics.cells import N_MIN, Cells, Gap, average, cell_means, columns, compact, spread
+from fairmt.metrics.scores import concordance
+from fairmt.tasks import Task
+
+
+def delta_eo(
+    task: Task, predictions: np.ndarray, labels: np.ndarray, *, groups: np.ndarray, n_min: int = N_MIN
+) -> Gap:
+    """ΔEO of one task; 0 means that groups are treated alike given the label.
+
+    Detection and two classes: mean of the gaps (largest minus smallest over groups) in true and in
+    false positive rate, averaged over labels. More classes: mean over classes of the recall gap (of
+    the gap in the mean probability of the true class, in the soft version). Regression: mean over
+    label-quantile bins of the gap in mean(prediction - label), in training standard deviations of
+    the label, averaged over dimensions.
+
+    Parameters
+    ----------
+    task : Task
+    predictions : array, [N, size]
+        `decisions` for ΔEO, probabilities for its soft version; regressed values.
+    labels : array, [N] or [N, size]
+        NaN where missing.
+    groups : int array, [N]
+        Group of each row, -1 where unknown.
+    n_min : int
+        Cells (group and label value, or bin) with fewer rows are left out. A label whose true or
+        false positive rates cannot be compared has no ΔEO: the other half alone would flatter it.
+
+    Returns
+    -------
+    Gap
+
+    Raises
+    ------
+    FairMTError
+        If a regression task has no bin edges.
+    """
+    if task.kind == "regression":
+        return _binned_error_gap(task, predictions, labels, groups, n_min)
+    if _is_binary(task):
+        rates = _rates(task, predictions, labels, groups, n_min)
+        return average([average(pair, need_all=True) for pair in rates])
+    conditions = _conditions(columns(labels)[:, 0])
+    own_class = columns(predictions)[np.arange(len(conditions)), conditions]
+    cells = cell_means(own_class, groups=compact(groups), conditions=conditions, n_conditions=task.size)
+    return average(spread(cells, n_min))
+
+
+def eodd_sum(
+    task: Task, predictions: np.ndarray, labels: np.ndarray, *, groups: np.ndarray, n_min: int = N_MIN
+) -> Gap:
+    """Detection, two classes: TPR gap + FPR gap, averaged over labels; 0 (fair) to 2.
+
+    The convention of the FFB benchmark (Han et al. 2024): twice `delta_eo`.
+    """
+    gap = delta_eo(task, predictions, labels, groups=groups, n_min=n_min)
+    return gap._replace(value=2 * gap.value)
+
+
+def eodd_max(
+    task: Task, predictions: np.ndarray, labels: np.ndarray, *, groups: np.ndarray, n_min: int = N_MIN
+) -> Gap:
+    """Detection, two classes: the larger of TPR gap and FPR gap, averaged over labels; 0 is fair.
+
+    fairlearn's ``equalized_odds_difference``.
+    """
+    rates = _rates(task, predictions, labels, groups, n_min)
+    both = [average(pair, need_all=True) for pair in rates]
+    return average(
+        [
+            gap if np.isnan(gap.value) else gap._replace(value=max(half.value for half in pair))
+            for gap, pair in zip(both, rates, strict=True)
+        ]
+    )
+
+
+def eopp(
+    task: Task, predictions: np.ndarray, labels: np.ndarray, *, groups: np.ndarray, n_min: int = N_MIN
+) -> Gap:
+    """Detection, two classes: TPR gap (equal opportunity), averaged over labels; 0 is fair.
+
+    With two classes the positive one is the favourable class, class 1 if there is none.
+    """
+    return average([pair[1] for pair in _rates(task, predictions, labels, groups, n_min)])
+
+
+def delta_mae(
+    task: Task, predictions: np.ndarray, labels: np.ndarray, *, groups: np.ndarray, n_min: int = N_MIN
+) -> Gap:
+    """Regression: gap in mean absolute error, in training standard deviations; 0 means equal errors."""
+    return average(
+        [spread(cells, n_min)[0] for cells in _error_cells(task, predictions, labels, groups, np.abs)]
+    )
+
+
+def delta_rmse(
+    task: Task, predictions: np.ndarray, labels: np.ndarray, *, groups: np.ndarray, n_min: int = N_MIN
+) -> Gap:
+    """Regression: gap in root mean squared error, in training standard deviations; 0 means equal errors."""
+    squared = _error_cells(task, predictions, labels, groups, np.square)
+    return average([spread(cells._replace(means=np.sqrt(cells.means)), n_min)[0] for cells in squared])
+
+
+def delta_ccc(
+    task: Task, predictions: np.ndarray, labels: np.ndarray, *, groups: np.ndarray, n_min: int = N_MIN
+) -> Gap:
+    """Regression: gap in concordance correlation, averaged over dimensions; 0 means equal agreement."""
+    ids = compact(groups)
+    gaps = []
+    for p, y in zip(columns(predictions).T, columns(labels).T, strict=True):
+        rows = [(ids == group) & ~np.isnan(y) for group in range(ids.max(initial=-1) + 1)]
+        means = np.array([concordance(p[row], y[row]) for row in rows])
+        counts = np.array([row.sum() for row in rows], dtype=int)
+        gaps += spread(Cells(means[:, None], counts[:, None]), n_min)
+    return average(gaps)
+
+
+def _is_binary(task: Task) -> bool:
+    return task.kind == "detection" or (task.kind == "classification" and task.size == 2)
+
+
+def _rates(
+    task: Task, predictions: np.ndarray, labels: np.ndarray, groups: np.ndarray, n_min: int
+) -> list[list[Gap]]:
+    """Per label: gap in false positive rate, gap in true positive rate."""
+    predictions, labels = columns(predictions), columns(labels)
+    if task.kind == "classification":
+        positive = 1 if task.favourable is None else int(task.favourable)  # type: ignore[arg-type]
+        predictions = predictions[:, [positive]]
+        labels = np.where(np.isnan(labels), np.nan, labels == positive)
+    ids = compact(groups)
+    return [
+        spread(cell_means(p, groups=ids, conditions=_conditions(y), n_conditions=2), n_min)
+        for p, y in zip(predictions.T, labels.T, strict=True)
+    ]
+
+
+def _binned_error_gap(
+    task: Task, predictions: np.ndarray, labels: np.ndarray, groups: np.ndarray, n_min: int
+) -> Gap:
+    if len(task.edges) != task.size:
+        raise FairMTError(
+            f"task {task.name!r}: edges: {task.size} tuples of bin edges expected, found {len(task.edges)}"
+        )
+    ids = compact(groups)
+    labels = columns(labels)
+    errors = (columns(predictions) - labels) / task.scale
+    dimensions = []
+    for error, y, edges in zip(errors.T, labels.T, task.edges, strict=True):
+        bins = np.where(np.isnan(y), -1, np.digitize(y, edges))
+        cells = cell_means(error, groups=ids, conditions=bins, n_conditions=len(edges) + 1)
+        dimensions.append(average(spread(cells, n_min)))
+    return average(dimensions)
+
+
+def _error_cells(
+    task: Task, predictions: np.ndarray, labels: np.ndarray, groups: np.ndarray, measure: np.ufunc
+) -> list[Cells]:
+    """Per dimension: mean of ``measure`` of the error in training standard deviations."""
+    ids = compact(groups)
+    labels = columns(labels)
+    errors = measure((columns(predictions) - labels) / task.scale)
+    return [
+        cell_means(error, groups=ids, conditions=np.where(np.isnan(y), -1, 0))
+        for error, y in zip(errors.T, labels.T, strict=True)
+    ]
+
+
+def _conditions(y: np.ndarray) -> np.ndarray:
+    return np.where(np.isnan(y), -1, y).astype(int)

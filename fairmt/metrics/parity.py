@@ -1,0 +1,126 @@
+"""Demographic parity: how far apart the groups' predictions are, whatever the labels.
+
+Measured on every row with a known group, labelled or not: the predictions of a model concern
+unlabelled people too, and parity needs no label.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import combinations
+from statistics import fmean
+
+import numpy as np
+
+from fairmt.metrics.cells import N_MIN, Gap, average, cell_means, columns, compact, compared, spread
+from fairmt.tasks import Task
+
+
+def delta_dp(task: Task, predictions: np.ndarray, *, groups: np.ndarray, n_min: int = N_MIN) -> Gap:
+    """ΔDP of one task; 0 means that all groups are predicted alike.
+
+    Detection: per label, largest minus smallest positive rate over groups (fairlearn's
+    ``demographic_parity_difference``), averaged over labels. Classification: total variation
+    distance between the groups' predicted-class frequencies, of the worst pair of groups; with two
+    classes this is fairlearn's difference. Regression: 1-Wasserstein distance between the groups'
+    prediction distributions, of the worst pair, in training standard deviations of the label,
+    averaged over dimensions.
+
+    Parameters
+    ----------
+    task : Task
+    predictions : array, [N, size]
+        `decisions` for ΔDP, probabilities for its soft version; regressed values.
+    groups : int array, [N]
+        Group of each row, -1 where unknown.
+    n_min : int
+        Groups with fewer rows are left out.
+
+    Returns
+    -------
+    Gap
+    """
+    if task.kind == "regression":
+        return average([_worst(distances, n_min) for distances in _wasserstein(task, predictions, groups)])
+    if task.kind == "classification":
+        return _worst(_total_variation(predictions, groups), n_min)
+    ids = compact(groups)
+    return average([spread(cell_means(label, groups=ids), n_min)[0] for label in columns(predictions).T])
+
+
+def delta_dp_mean_pair(task: Task, predictions: np.ndarray, *, groups: np.ndarray, n_min: int = N_MIN) -> Gap:
+    """Classification: as `delta_dp`, but the mean over the pairs of groups; 0 means alike."""
+    return _worst(_total_variation(predictions, groups), n_min, of_pairs=fmean)
+
+
+def dp_mean_gap(task: Task, predictions: np.ndarray, *, groups: np.ndarray, n_min: int = N_MIN) -> Gap:
+    """Regression: largest minus smallest group mean of the predictions, in training standard deviations.
+
+    0 means equal means, whatever the rest of the distributions; never above `delta_dp`.
+    """
+    ids = compact(groups)
+    scaled = (columns(predictions) / task.scale).T
+    return average([spread(cell_means(values, groups=ids), n_min)[0] for values in scaled])
+
+
+def dp_ks(task: Task, predictions: np.ndarray, *, groups: np.ndarray, n_min: int = N_MIN) -> Gap:
+    """Regression: Kolmogorov-Smirnov distance of the worst pair of groups, averaged over dimensions.
+
+    0 means equal distributions, 1 distributions that do not overlap.
+    """
+    return average([_worst(_ks(values, groups), n_min) for values in columns(predictions).T])
+
+
+# Distances between all pairs of groups, with the groups' sizes [G].
+Distances = tuple[dict[tuple[int, int], float], np.ndarray]
+
+
+def _total_variation(predictions: np.ndarray, groups: np.ndarray) -> Distances:
+    ids = compact(groups)
+    cells = [cell_means(values, groups=ids) for values in columns(predictions).T]
+    frequencies = np.hstack([cell.means for cell in cells])
+    pairs = combinations(range(len(frequencies)), 2)
+    distances = {(a, b): float(np.abs(frequencies[a] - frequencies[b]).sum() / 2) for a, b in pairs}
+    return distances, cells[0].counts[:, 0]
+
+
+def _wasserstein(task: Task, predictions: np.ndarray, groups: np.ndarray) -> list[Distances]:
+    """Per dimension; the distance is the area between the two distribution functions."""
+    dimensions = []
+    for values, scale in zip(columns(predictions).T, task.scale, strict=True):
+        grid, functions, counts = _distribution_functions(values, groups)
+        steps = np.diff(grid)
+        pairs = combinations(range(len(counts)), 2)
+        distances = {
+            (a, b): float(np.abs(functions[a, :-1] - functions[b, :-1]) @ steps / scale) for a, b in pairs
+        }
+        dimensions.append((distances, counts))
+    return dimensions
+
+
+def _ks(values: np.ndarray, groups: np.ndarray) -> Distances:
+    grid, functions, counts = _distribution_functions(values, groups)
+    # Inside a run of equal values the functions are half-way up a step: only its end counts.
+    ends = np.append(np.diff(grid) > 0, True)
+    pairs = combinations(range(len(counts)), 2)
+    return {(a, b): float(np.abs(functions[a, ends] - functions[b, ends]).max()) for a, b in pairs}, counts
+
+
+def _distribution_functions(
+    values: np.ndarray, groups: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The groups' distribution functions [G, M] on the sorted values [M] of all, and group sizes [G]."""
+    ids = compact(groups)
+    known = ids >= 0
+    order = np.argsort(values[known], kind="stable")
+    member = ids[known][order] == np.arange(ids.max(initial=-1) + 1)[:, None]
+    counts = member.sum(axis=1)
+    return values[known][order], member.cumsum(axis=1) / counts[:, None], counts
+
+
+def _worst(distances: Distances, n_min: int, of_pairs: Callable[[list[float]], float] = max) -> Gap:
+    """Largest (or mean) distance over the pairs of groups that have ``n_min`` rows."""
+    pairs, counts = distances
+    enough = counts >= n_min
+    values = [distance for (a, b), distance in pairs.items() if enough[a] and enough[b]]
+    return compared(float(of_pairs(values)) if values else 0.0, counts, enough)
