@@ -1,0 +1,1 @@
+"""FairMT's four parts: cells and their means, aggregation, the multiplier, the head-aware proxy."""

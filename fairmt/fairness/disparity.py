@@ -1,0 +1,204 @@
+"""Cells: the events on which groups are compared, for every kind of task.
+
+A *cell* is an event such as "the true class is 3". Within it every group has a mean *benefit*, a
+differentiable quantity of which more is better (one-sided cells) or merely different (two-sided
+cells). All cells of all tasks lie on one axis of length C, so that numerators and counts of a batch
+are one matrix product each.
+
+==============  ==================================================  ================================
+kind            ``eo``: labelled rows only                          ``dp``: every row
+==============  ==================================================  ================================
+classification  p_c where y = c; one-sided                          p_c (2 classes: one of them)
+detection       p_j where y_j = 1, 1 - p_j where y_j = 0; one-sided p_j
+regression      (yhat - y) / sd per label bin; two-sided            yhat / sd
+==============  ==================================================  ================================
+
+``dp`` cells are two-sided, except the one that the task declares `favourable`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor
+
+from fairmt.errors import FairMTError
+from fairmt.tasks import Task
+
+Criterion = Literal["eo", "dp"]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell: its name, the index of its task, and whether more of the benefit is better."""
+
+    name: str
+    task: int
+    one_sided: bool
+
+
+@dataclass(frozen=True)
+class Sums:
+    """Sums over a batch per (cell, group); sums of parts add up to the sums of the whole.
+
+    Attributes
+    ----------
+    numerator : Tensor, [C, G]
+        Summed benefits, differentiable.
+    count : Tensor, [C, G]
+        Number of samples.
+    square : Tensor, [C, G]
+        Summed squared benefits, detached: they only measure noise.
+    """
+
+    numerator: Tensor
+    count: Tensor
+    square: Tensor
+
+    def __add__(self, other: Sums) -> Sums:
+        return Sums(self.numerator + other.numerator, self.count + other.count, self.square + other.square)
+
+    def means(self) -> Tensor:
+        """Mean benefit u per (cell, group), [C, G], differentiable; 0 without samples."""
+        return self.numerator / self.count.clamp(min=1)
+
+
+class Cells:
+    """The cells of a list of tasks under one criterion.
+
+    Parameters
+    ----------
+    tasks : sequence of Task
+    groups : int
+        Number of groups G.
+    criterion : {"eo", "dp"}
+        Equalised odds or demographic parity.
+
+    Raises
+    ------
+    FairMTError
+        If the criterion is unknown.
+    """
+
+    def __init__(self, tasks: Sequence[Task], groups: int, criterion: Criterion) -> None:
+        if criterion not in get_args(Criterion):
+            raise FairMTError(f"criterion: must be one of {get_args(Criterion)}, found {criterion!r}")
+        self.tasks = tuple(tasks)
+        self.groups = groups
+        self.criterion = criterion
+        self.cells = tuple(
+            Cell(f"{task.name}/{event}", index, one_sided)
+            for index, task in enumerate(self.tasks)
+            for event, one_sided in _events(task, criterion)
+        )
+
+    def __len__(self) -> int:
+        return len(self.cells)
+
+    def sums(self, outputs: Mapping[str, Tensor], y: Mapping[str, Tensor], group: Tensor) -> Sums:
+        """Sum benefits and samples per (cell, group).
+
+        Rows of group -1 and, under ``eo``, missing labels count nowhere and get zero gradient.
+
+        Parameters
+        ----------
+        outputs : mapping of task name to Tensor, [B, size]
+            Raw head outputs.
+        y : mapping of task name to Tensor
+            Labels, [B] or [B, size]; NaN where missing.
+        group : Tensor, [B], int64
+        """
+        parts = [
+            _benefits(task, self.criterion, outputs[task.name].float(), y[task.name]) for task in self.tasks
+        ]
+        benefit = torch.cat([part[0] for part in parts], 1)
+        member = torch.cat([part[1] for part in parts], 1).to(benefit)
+        one_hot = (group[:, None] == torch.arange(self.groups, device=group.device)).to(benefit)
+        counted = benefit * member
+        return Sums(
+            numerator=counted.T @ one_hot,
+            count=member.T @ one_hot,
+            square=counted.detach().square().T @ one_hot,
+        )
+
+
+def bin_index(task: Task, y: Tensor) -> Tensor:
+    """Label-quantile bin of regression labels, int64 [B, D]; meaningless where the label is NaN.
+
+    The convention of ``numpy.digitize(y, edges)``: a value equal to an edge is in the bin above it.
+
+    Parameters
+    ----------
+    task : Task
+        Its ``edges`` are inner edges, increasing; none means one bin.
+    y : Tensor, [B, D]
+    """
+    edges = task.edges or ((),) * task.size
+    longest = max(len(dim) for dim in edges)
+    padded = [[*dim, *[float("inf")] * (longest - len(dim))] for dim in edges]
+    table = torch.tensor(padded, dtype=torch.float64, device=y.device).view(task.size, longest)
+    return (y.double()[:, :, None] >= table).sum(2)
+
+
+def _events(task: Task, criterion: Criterion) -> list[tuple[str, bool]]:
+    """Name and one-sidedness of each cell of a task, in the order of `_benefits`."""
+    labels = task.labels or tuple(str(i) for i in range(task.size))
+    if criterion == "dp":
+        return [(labels[index], signed) for index, signed, _ in _dp_cells(task)]
+    if task.kind == "classification":
+        return [(f"{label}|y={label}", True) for label in labels]
+    if task.kind == "detection":
+        return [(f"{label}|y={value}", True) for value in (1, 0) for label in labels]
+    return [(f"{labels[dim]}|bin{number}", False) for dim, number in _bins(task)]
+
+
+def _benefits(task: Task, criterion: Criterion, output: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """Benefit and membership (bool) of every row in every cell of a task, both [B, cells]."""
+    if criterion == "dp":
+        scores = output if task.kind == "regression" else task.probabilities(output)
+        indices, _, signs = zip(*_dp_cells(task), strict=True)
+        benefit = scores[:, indices] * scores.new_tensor(signs)
+        return benefit, torch.ones_like(benefit, dtype=torch.bool)
+    if task.kind == "classification":
+        return output.softmax(1), y[:, None] == torch.arange(task.size, device=y.device)
+    if task.kind == "detection":
+        p = output.sigmoid()
+        return torch.cat([p, 1 - p], 1), torch.cat([y == 1, y == 0], 1)
+    labelled = task.labelled(y)
+    error = output - task.standardise(torch.where(labelled, y, 0.0))
+    dims, numbers = (list(column) for column in zip(*_bins(task), strict=True))
+    inside = bin_index(task, y)[:, dims] == torch.tensor(numbers, device=y.device)
+    return error[:, dims], inside & labelled[:, dims]
+
+
+def _bins(task: Task) -> list[tuple[int, int]]:
+    """(dimension, bin) of every regression cell under ``eo``."""
+    edges = task.edges or ((),) * task.size
+    return [(dim, number) for dim in range(task.size) for number in range(len(edges[dim]) + 1)]
+
+
+def _dp_cells(task: Task) -> list[tuple[int, bool, float]]:
+    """(output index, one-sided, sign of the benefit) of every cell under ``dp``.
+
+    Only what the task calls favourable is one-sided. Were the other classes signed too, everybody's
+    favourable probability would be driven to 1. The two cells of a binary task mirror each other, so
+    one is kept: the second, two-sided, would pull the better group down after all.
+    """
+    favourable = task.favourable
+    if task.kind == "regression":
+        signed = favourable is not None
+        return [
+            (dim, signed, float(favourable) if isinstance(favourable, int) else 1.0)
+            for dim in range(task.size)
+        ]
+    if task.kind == "detection":
+        entries = favourable if isinstance(favourable, tuple) else (None,) * task.size
+        return [
+            (label, entry is not None, -1.0 if entry == 0 else 1.0) for label, entry in enumerate(entries)
+        ]
+    if task.size == 2:
+        return [(1 if favourable is None else int(favourable), favourable is not None, 1.0)]  # type: ignore[arg-type]
+    return [(label, label == favourable, 1.0) for label in range(task.size)]

@@ -1,0 +1,146 @@
+"""The head-aware proxy: task weights from a small quadratic program.
+
+Every task is represented by what its gradient would do to an identity adapter on z and to its own
+head, so that the K x K problem sees the trunk's conflicts and the heads' sizes on one scale, at any
+batch size and at the cost of a backward pass through the heads only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+CURVATURE = 1e-12
+"""Relative curvature below which a direction of the program counts as flat."""
+STATIONARY = 1e-10
+"""Relative KKT gap at which the solver stops; four orders below what is promised."""
+
+
+def gram(
+    z: Tensor, gradients: Tensor, head_gradients: Sequence[Tensor], head_sizes: Sequence[int]
+) -> tuple[Tensor, Tensor]:
+    """Inner products of the tasks' gradients, and with the constraint's, in (adapter, heads).
+
+    With A_k = z_k' [z, 1], h_k the gradient of head k, and C for the constraint::
+
+        Q_kj = <A_k, A_j> + [k = j] ||h_k||^2,    c_k = <A_k, A_C> + <h_k, h_Ck>
+
+    Parameters
+    ----------
+    z : Tensor, [B, d]
+        Representations.
+    gradients : Tensor, [K + 1, B, d]
+        dL_k/dz of every task, then dC/dz.
+    head_gradients : two Tensors, [P]
+        Flat gradients of all head parameters, head after head: of sum_k L_k, then of C.
+    head_sizes : sequence of int, length K
+        Number of parameters of each head; sums to P.
+
+    Returns
+    -------
+    Q : Tensor, [K, K]
+    c : Tensor, [K]
+    """
+    tasks = len(head_sizes)
+    extended = torch.cat([z, z.new_ones(len(z), 1)], 1)
+    adapters = (gradients.transpose(1, 2) @ extended).flatten(1)
+    products = adapters @ adapters.T
+    own, constraint = head_gradients
+    norms = torch.stack([part.sum() for part in (own * own).split(list(head_sizes))])
+    alignments = torch.stack([part.sum() for part in (own * constraint).split(list(head_sizes))])
+    return products[:tasks, :tasks] + norms.diag(), products[:tasks, tasks] + alignments
+
+
+def task_weights(quadratic: np.ndarray, linear: np.ndarray, present: np.ndarray, rho: float) -> np.ndarray:
+    """Weights alpha = (1 - rho)/K + rho alpha* over the K tasks present in the batch; 0 elsewhere.
+
+    rho = 0 is the mean of the task losses. rho = 1 follows the program alone and starves tasks:
+    whose loss has grown has a long gradient and gets still less weight.
+
+    Parameters
+    ----------
+    quadratic : array, [T, T]
+    linear : array, [T]
+    present : bool array, [T]
+    rho : float in [0, 1]
+    """
+    weights = np.zeros(len(linear))
+    rows = np.flatnonzero(present)
+    if len(rows):
+        solution = solve_simplex_qp(quadratic[np.ix_(rows, rows)], linear[rows])
+        weights[rows] = (1 - rho) / len(rows) + rho * solution
+    return weights
+
+
+def solve_simplex_qp(quadratic: np.ndarray, linear: np.ndarray) -> np.ndarray:
+    """Minimise 1/2 a'Qa + b'a over the probability simplex.
+
+    Primal active-set method: a Newton step within the support, cut where an entry reaches zero;
+    flat directions are followed to the boundary, so Q may be singular; then the most violated entry
+    enters. The result has a KKT gap, max_k (a'(Qa + b) - (Qa + b)_k), below 1e-6 (max|Q| + max|b|).
+
+    Parameters
+    ----------
+    quadratic : array, [K, K]
+        Symmetric positive semi-definite up to rounding.
+    linear : array, [K]
+
+    Returns
+    -------
+    array, [K]
+        The uniform weights if an entry is not finite, or all are zero.
+
+    Examples
+    --------
+    >>> solve_simplex_qp(np.diag([1.0, 3.0]), np.zeros(2)).tolist()
+    [0.75, 0.25]
+    """
+    size = len(linear)
+    best = np.full(size, 1.0 / size)
+    scale = np.abs(quadratic).max() + np.abs(linear).max()
+    if size == 1 or scale == 0 or not np.isfinite(scale):
+        return best
+    q, b = quadratic / scale, linear / scale
+    smallest_gap = np.inf
+    a = best
+    support = np.ones(size, dtype=bool)
+    for _ in range(20 * size):
+        step = _subspace_step(q, q @ a + b, support)
+        shrinking = support & (step < 0)
+        ratios = np.full(size, np.inf)
+        ratios[shrinking] = a[shrinking] / -step[shrinking]
+        blocking = int(ratios.argmin())
+        a = np.maximum(a + min(1.0, ratios[blocking]) * step, 0.0)
+        if ratios[blocking] <= 1.0:
+            a[blocking] = 0.0
+            support[blocking] = False
+        a = a / a.sum()
+        gradient = q @ a + b
+        gaps = a @ gradient - gradient
+        if gaps.max() < smallest_gap:
+            smallest_gap, best = gaps.max(), a
+        if smallest_gap <= STATIONARY:
+            break
+        if ratios[blocking] > 1.0:
+            support[int(np.where(support, -np.inf, gaps).argmax())] = True
+    return best
+
+
+def _subspace_step(q: np.ndarray, gradient: np.ndarray, support: np.ndarray) -> np.ndarray:
+    """Step to the minimum over the support's affine hull; along a flat descent direction, very far."""
+    rows = np.flatnonzero(support)
+    centring = np.eye(len(rows)) - 1.0 / len(rows)
+    values, vectors = np.linalg.eigh(centring @ q[np.ix_(rows, rows)] @ centring)
+    along = vectors.T @ (centring @ gradient[rows])
+    flat = values <= CURVATURE
+    step = np.zeros(len(gradient))
+    if np.abs(along[flat]).max(initial=0.0) > STATIONARY:
+        direction = -vectors[:, flat] @ along[flat]
+        # Entries sum to 0, so the most negative is at least 1/len of the largest: this leaves the simplex.
+        step[rows] = 2 * len(rows) * direction / np.abs(direction).max()
+    else:
+        step[rows] = -vectors[:, ~flat] @ (along[~flat] / values[~flat])
+    return step
