@@ -1,0 +1,50 @@
+# Thin aliases of commands that work by hand as well; see docs/reproducing.md.
+SUITE ?= open
+PYTHON ?= python3
+VENV := .venv
+STAMP := $(VENV)/installed
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test reproduce evaluate tables report lint clean
+
+help: ## This list
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+
+install: $(STAMP) ## Create .venv with the pinned dependencies
+
+demo: $(STAMP) ## Suite `quick` on generated data: tables, figures, report in results/quick
+	snakemake --config suite=quick
+	@fairmt show quick
+
+test: $(STAMP) ## The whole test suite
+	pytest -n 2 --dist loadgroup
+
+reproduce: $(STAMP) ## A suite from raw data to report: make reproduce SUITE=open
+	snakemake --config suite=$(SUITE)
+	@fairmt show $(SUITE)
+
+evaluate: $(STAMP) ## Metrics of a suite from its stored predictions; trains nothing
+	snakemake --config suite=$(SUITE) --allowed-rules fetch prepare evaluate gather evaluate_all -- evaluate_all
+
+tables: $(STAMP) ## Tables, figures, claims and report of a suite from its stored metrics; trains nothing
+	snakemake --config suite=$(SUITE) --allowed-rules table figure claims html tables \
+	  --forcerun table figure claims html -- tables
+
+report: $(STAMP) ## Snakemake's own report with provenance of every file: report.zip
+	snakemake --config suite=$(SUITE) --report report.zip
+
+lint: $(STAMP) ## Format and type checks
+	ruff format --check .
+	ruff check .
+	mypy
+	snakefmt --check Snakefile workflow
+	snakemake --lint
+
+clean: ## Delete the suite's runs, evaluations and prepared data; keeps raw data, tables and figures
+	rm -rf data/prepared results/$(SUITE)/runs results/$(SUITE)/evaluations
+
+$(STAMP): pyproject.toml requirements.lock
+	$(PYTHON) -m venv $(VENV) || { echo "make: $(PYTHON) -m venv failed; on Debian and Ubuntu: apt install python3-venv"; exit 1; }
+	$(VENV)/bin/python -m pip install --quiet --constraint requirements.lock --editable '.[dev]'
+	@touch $@

@@ -1,0 +1,98 @@
+"""A tiny suite in a folder of its own, run through the real workflow."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+BENCHMARK = """\
+extends: synthetic
+title: Tiny
+options: {rows: 900, groups: 2, seed: 0}
+training: {steps: 20, batch_size: 64}
+"""
+SUITE = """\
+title: Tiny
+benchmarks: [tiny]
+methods: [mtl_erm, diff_eodd, constant, oracle]
+seeds: 2
+knobs: 1
+reference: mtl_erm
+selection: {rule: fairest-within-tolerance, tolerance: 0.01}
+"""
+
+
+@dataclass
+class Project:
+    """A copy of the repository's workflow and configuration, with a tiny suite."""
+
+    folder: Path
+
+    def run(self, command: str, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        """Run a command of this installation in the project's folder."""
+        scripts = str(Path(sys.executable).parent)
+        environment = os.environ | {"PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}"} | variables
+        return subprocess.run(
+            [command, *arguments], cwd=self.folder, env=environment, capture_output=True, text=True, timeout=300
+        )
+
+    def snakemake(self, *arguments: str, suite: str = "tiny") -> str:
+        """Run Snakemake on a suite; its output. Fails the test if the workflow does."""
+        done = self.run("snakemake", "--config", f"suite={suite}", *arguments)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    def planned(self, *arguments: str) -> dict[str, int]:
+        """How many jobs of each rule a dry run would start."""
+        text = self.snakemake("--dry-run", "--quiet", "host", "reason", "--", *(arguments or ("all",)))
+        counts = dict(re.findall(r"^(\w+)\s+(\d+)$", text.partition("Job stats:")[2], re.MULTILINE))
+        return {rule: int(count) for rule, count in counts.items() if rule not in ("total", "all", "tables")}
+
+    def edit(self, path: str, old: str, new: str) -> None:
+        """Replace text in a file of the project."""
+        file = self.folder / path
+        text = file.read_text()
+        assert old in text, f"{old!r} is not in {path}"
+        file.write_text(text.replace(old, new))
+
+
+def _create(folder: Path) -> Project:
+    for name in ("workflow", "config", "profiles"):
+        shutil.copytree(ROOT / name, folder / name)
+    shutil.copy(ROOT / "Snakefile", folder)
+    for name in ("mtl_erm", "diff_eodd", "constant", "oracle"):
+        shutil.copytree(
+            ROOT / "baselines" / name, folder / "baselines" / name, ignore=shutil.ignore_patterns("__pycache__")
+        )
+    (folder / "config/benchmarks/tiny.yaml").write_text(BENCHMARK)
+    (folder / "config/suites/tiny.yaml").write_text(SUITE)
+    return Project(folder)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """A project in which nothing has run."""
+    return _create(tmp_path / "project")
+
+
+@pytest.fixture(scope="session")
+def finished_project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A project whose tiny suite is complete; do not change it."""
+    project = _create(tmp_path_factory.mktemp("finished") / "project")
+    project.snakemake()
+    return project
+
+
+@pytest.fixture
+def finished(finished_project: Project, tmp_path: Path) -> Project:
+    """A copy of the finished project, time stamps included, to change at will."""
+    shutil.copytree(finished_project.folder, tmp_path / "project")
+    return Project(tmp_path / "project")

@@ -1,0 +1,90 @@
+"""The workflow does what changed and nothing else."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+# One worker runs this file, so that the finished project is built once.
+pytestmark = pytest.mark.xdist_group("workflow")
+
+AFTER_TRAINING = {"evaluate": 1, "gather": 1, "table": 1, "figure": 1, "claims": 1, "html": 1}
+
+
+def _files(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_suite_goes_from_nothing_to_report(finished):
+    results = finished.folder / "results/tiny"
+    assert len(list(results.glob("runs/tiny/*/*/seed*/predictions.parquet"))) == 2 * 2 + 2
+    for name in ("metrics.parquet", "metrics.json", "provenance.json", "claims.md", "report.html"):
+        assert (results / name).stat().st_size > 0
+    assert {path.name for path in (results / "tables").iterdir()} == {
+        f"{table}.{form}" for table in ("main", "tasks", "groups") for form in ("md", "csv", "tex")
+    }
+    assert {path.name for path in (results / "figures").iterdir()} == {
+        f"{figure}.{form}" for figure in ("fronts", "groups") for form in ("png", "pdf")
+    }
+
+
+def test_a_second_run_does_nothing(finished):
+    assert "Nothing to be done" in finished.snakemake()
+
+
+def test_a_deleted_prediction_file_rebuilds_one_run_with_equal_numbers(finished):
+    path = next((finished.folder / "results/tiny").glob("runs/tiny/diff_eodd/*/seed1/predictions.parquet"))
+    before = path.read_bytes()
+    path.unlink()
+    assert finished.planned() == {"train": 1} | AFTER_TRAINING
+    finished.snakemake("--", "runs")
+    assert path.read_bytes() == before
+
+
+def test_a_new_method_folder_adds_its_own_jobs_only(finished):
+    shutil.copytree(finished.folder / "baselines/diff_eodd", finished.folder / "baselines/newcomer")
+    assert finished.planned() == {}
+    finished.edit("config/suites/tiny.yaml", "diff_eodd,", "diff_eodd, newcomer,")
+    assert finished.planned() == {"train": 2} | AFTER_TRAINING
+
+
+def test_editing_a_method_retrains_that_method_only(finished):
+    finished.edit("baselines/diff_eodd/method.py", "losses.sum() + self.lam", "losses.sum() + 2 * self.lam")
+    assert finished.planned() == {"train": 2} | AFTER_TRAINING
+
+
+def test_comments_and_docstrings_retrain_nothing(finished):
+    path = finished.folder / "baselines/diff_eodd/method.py"
+    path.write_text('"""Another docstring."""\n# A comment.\n' + path.read_text().split('"""', 2)[2])
+    assert finished.planned() == {}
+
+
+def test_tables_come_from_stored_metrics_alone_and_are_byte_identical(finished):
+    results = finished.folder / "results/tiny"
+    before = _files(results / "tables") | _files(results / "figures") | {"": (results / "report.html").read_bytes()}
+    for name in ("runs", "evaluations", "tables", "figures"):
+        shutil.rmtree(results / name)
+    shutil.rmtree(finished.folder / "data")
+    rules = ("table", "figure", "claims", "html")
+    output = finished.snakemake("--allowed-rules", *rules, "--forcerun", *rules, "--", "tables")
+    assert "rule train" not in output
+    after = _files(results / "tables") | _files(results / "figures") | {"": (results / "report.html").read_bytes()}
+    assert after == before
+
+
+def test_prune_deletes_what_no_current_run_refers_to(finished):
+    finished.edit("baselines/diff_eodd/method.yaml", "[0.1, 0.3, 1, 3, 10]", "[0.1, 0.3, 2, 3, 10]")
+    done = finished.run("fairmt", "prune", "tiny")
+    assert done.returncode == 0, done.stderr
+    left = {path.parts[-3] for path in (finished.folder / "results/tiny/runs").glob("tiny/*/*/seed*")}
+    assert left == {"mtl_erm", "constant", "oracle"}
+
+
+def test_prepared_data_of_another_configuration_is_refused(finished):
+    finished.edit("config/benchmarks/tiny.yaml", "seed: 0", "seed: 1")
+    done = finished.run("fairmt", "train", "tiny", "mtl_erm", "--out", "elsewhere")
+    assert done.returncode == 1
+    assert "meta.json: digest: expected" in done.stderr
+    assert finished.planned()["prepare"] == 1
