@@ -40,17 +40,17 @@ LEANS = {2: (0.9, -1.1), 3: (1.0, -0.5, -0.9)}
 
 CATEGORY_RATE = np.full(3, 1 / 3)
 CATEGORY_LEAN = np.array([0.2, 0.0, -0.2])
-CATEGORY_SIGNAL = 1.5
+CATEGORY_SIGNAL = 1.3
 MARK_RATE = np.array([0.5, 0.5, 0.4, 0.4])
 MARK_LEAN = np.array([0.15, -0.15, 0.15, -0.15])
-MARK_SIGNAL = 0.75
+MARK_SIGNAL = 0.65
 SCORE_BINS = 5
 SCORE_LEAN = 0.1 * np.array([1.0, 0.5, 0.0, -0.5, -1.0])
 SCORE_NOISE = 1.2
 COARSE_COLUMNS = 3
 COARSE_NOISE = 3.0
-FINE_STEP = 0.05
-FINE_NOISE = 0.02
+FINE_STEP = 0.08
+FINE_NOISE = 0.03
 
 
 def load(raw: Path, options: Mapping[str, Any]) -> Table:
