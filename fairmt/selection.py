@@ -1,0 +1,110 @@
+"""Fair tuning: one knob value per benchmark, method and criterion, from the validation split only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+
+from fairmt.errors import FairMTError
+
+POINT = ["benchmark", "method", "hash8", "knob", "knob_value"]
+COLUMNS = [
+    "benchmark",
+    "method",
+    "criterion",
+    "hash8",
+    "knob",
+    "knob_value",
+    "validation_utility",
+    "validation_unfairness",
+    "within_tolerance",
+]
+
+
+def select(
+    metrics: pd.DataFrame,
+    *,
+    reference: str,
+    tolerance: float,
+    criteria: Sequence[str] = ("delta_eo", "delta_dp"),
+    attributes: Mapping[str, str],
+) -> pd.DataFrame:
+    """The fairest knob value of every method that costs little utility.
+
+    Taken is the lowest unfairness among the knob values whose utility is within ``tolerance`` of the
+    best one of ``reference``; where there is none, or none with a measurable unfairness, the highest
+    utility. Both are means over tasks and then over seeds; a mean with a NaN is NaN. Equal knob
+    values are told apart by higher utility, then by the smaller value.
+
+    Parameters
+    ----------
+    metrics : DataFrame
+        Long form, see `fairmt.evaluation.evaluate`. Test rows are ignored.
+    reference : str
+        The method whose utility sets the limit.
+    tolerance : float
+        Relative loss of utility that is allowed.
+    criteria : sequence of str
+        Names of the gaps to minimise.
+    attributes : mapping of str to str
+        The attribute per benchmark whose gap counts.
+
+    Returns
+    -------
+    DataFrame
+        One row per (benchmark, method, criterion), sorted by them, criteria in the given order:
+        ``hash8``, ``knob``, ``knob_value``, ``validation_utility``, ``validation_unfairness`` and
+        ``within_tolerance``, false for a choice that misses the limit.
+
+    Raises
+    ------
+    FairMTError
+        If a benchmark has no validation utility of the reference, or no attribute in ``attributes``.
+    """
+    headline = metrics[
+        (metrics["split"] == "validation") & (metrics["task"] == "mean") & (metrics["group"] == "")
+    ]
+    utility = _seed_means(
+        headline[(headline["metric"] == "utility") & (headline["attribute"] == "")], "validation_utility"
+    )
+    limits = _limits(utility, reference, tolerance)
+    missing = set(utility["benchmark"]) - set(attributes)
+    if missing:
+        raise FairMTError(f"attributes: no sensitive attribute given for benchmark {min(missing)!r}")
+    attribute = headline["benchmark"].map(attributes)
+    chosen = []
+    for criterion in criteria:
+        gaps = headline[(headline["metric"] == criterion) & (headline["attribute"] == attribute)]
+        points = utility.merge(_seed_means(gaps, "validation_unfairness"), how="left", on=POINT)
+        points["within_tolerance"] = points["validation_utility"] >= points["benchmark"].map(limits)
+        chosen.append(_fairest(points).assign(criterion=criterion))
+    # Stable: the criteria stay in the order given.
+    return pd.concat(chosen).sort_values(["benchmark", "method"], kind="stable", ignore_index=True)[COLUMNS]
+
+
+def _seed_means(rows: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Mean value over seeds of each point as column ``name``, NaN if one seed's is."""
+    return rows.groupby(POINT)["value"].mean(skipna=False).rename(name).reset_index()
+
+
+def _limits(utility: pd.DataFrame, reference: str, tolerance: float) -> pd.Series:
+    """Lowest allowed utility per benchmark; below the reference even where utilities are negative."""
+    best = utility[utility["method"] == reference].groupby("benchmark")["validation_utility"].max()
+    without = set(utility["benchmark"]) - set(best.index)
+    if without:
+        raise FairMTError(
+            f"metrics: no validation utility of the reference {reference!r} on benchmark {min(without)!r}"
+        )
+    return best - tolerance * best.abs()
+
+
+def _fairest(points: pd.DataFrame) -> pd.DataFrame:
+    """One row per benchmark and method."""
+    eligible = points["within_tolerance"] & points["validation_unfairness"].notna()
+    ranked = points.assign(
+        ineligible=~eligible,
+        unfairness=points["validation_unfairness"].where(eligible),
+        loss=-points["validation_utility"],
+    ).sort_values(["benchmark", "method", "ineligible", "unfairness", "loss", "knob_value", "hash8"])
+    return ranked.drop_duplicates(["benchmark", "method"])
