@@ -19,6 +19,8 @@ DEFAULTS: dict[str, Any] = {
     "supervision": {"regime": "full"},
 }
 
+REPLACED = ("tasks", "attributes")
+
 
 @dataclass(frozen=True)
 class Suite:
@@ -44,7 +46,7 @@ def benchmark_path(name: str) -> Path:
 def read_benchmark(name: str) -> dict[str, Any]:
     """A benchmark's resolved configuration: ``extends`` merged in, defaults filled, validated.
 
-    Sections merge key by key, but ``tasks`` and lists replace what they extend.
+    Sections merge key by key, but ``tasks``, ``attributes`` and lists replace what they extend.
 
     Raises
     ------
@@ -89,7 +91,7 @@ def _merge(base: dict[str, Any], extra: dict[str, Any]) -> dict[str, Any]:
     merged = dict(base)
     for key, value in extra.items():
         nested = isinstance(value, dict) and isinstance(base.get(key), dict)
-        merged[key] = _merge(base[key], value) if nested and key != "tasks" else value
+        merged[key] = _merge(base[key], value) if nested and key not in REPLACED else value
     return merged
 
 

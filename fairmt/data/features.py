@@ -76,10 +76,12 @@ def _one_hot(column: pd.Series, train: np.ndarray) -> tuple[np.ndarray, list[str
     levels = sorted(set(text[train]))
     unseen = ~np.isin(text, levels)
     if unseen.any():
+        examples = sorted(set(text[unseen]))
         logging.getLogger(__name__).warning(
-            "feature %r: %d rows have a level that no training row has: %s",
+            "feature %r: %d rows have one of %d levels that no training row has, for example %r",
             column.name,
             unseen.sum(),
-            ", ".join(sorted(set(text[unseen]))),
+            len(examples),
+            examples[0],
         )
     return (text[:, None] == np.array(levels)).astype(np.float64), levels

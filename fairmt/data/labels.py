@@ -91,7 +91,7 @@ def quantile_edges(values: np.ndarray, bins: int = BINS) -> tuple[float, ...]:
     """Inner edges of label-quantile bins; a value that fills a bin alone is a bin of its own.
 
     ``numpy.digitize(y, edges)`` gives the bin, so a value equal to an edge is in the bin above it.
-    Values between two such atoms share that stretch's quantile bins.
+    The other bins are quantile bins of the stretches between atoms, at least one each.
 
     Parameters
     ----------
@@ -112,10 +112,11 @@ def quantile_edges(values: np.ndarray, bins: int = BINS) -> tuple[float, ...]:
     # Stretches of values between atoms are numbered 0, 2, 4, ...; the atoms 1, 3, 5, ...
     stretch = 2 * np.cumsum(atoms) - atoms
     place = stretch[np.searchsorted(distinct, values)]
+    free, loose = bins - atoms.sum(), counts[~atoms].sum()
     edges: set[float] = set()
     for number in np.unique(place):
         part = values[place == number]
-        pieces = 1 if number % 2 else max(1, round(bins * len(part) / len(values)))
+        pieces = 1 if number % 2 else max(1, round(free * len(part) / loose))
         cuts = np.quantile(part, np.arange(pieces) / pieces, method="higher")
         edges.update(float(cut) for cut in cuts)
     return tuple(sorted(edges - {float(distinct[0])}))
