@@ -39,7 +39,6 @@ lint: $(STAMP) ## Format and type checks
 	ruff check .
 	mypy
 	snakefmt --check Snakefile workflow
-	snakemake --lint
 
 clean: ## Delete the suite's runs, evaluations and prepared data; keeps raw data, tables and figures
 	rm -rf data/prepared results/$(SUITE)/runs results/$(SUITE)/evaluations

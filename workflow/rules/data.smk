@@ -23,12 +23,12 @@ rule prepare:
         "data/prepared/{folder}/labels.safetensors",
         "data/prepared/{folder}/solution.safetensors",
         "data/prepared/{folder}/meta.json",
-    params:
-        arguments=lambda wildcards: suite.prepare_arguments(wildcards.folder),
-        digest=lambda wildcards: suite.data_digest(wildcards.folder),
     log:
         "data/prepared/{folder}/prepare.log",
     wildcard_constraints:
         folder=suite.prepared_pattern,
+    params:
+        arguments=lambda wildcards: suite.prepare_arguments(wildcards.folder),
+        digest=lambda wildcards: suite.data_digest(wildcards.folder),
     shell:
         "fairmt prepare {params.arguments} 2> {log:q}"

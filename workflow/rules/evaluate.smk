@@ -3,15 +3,19 @@
 rule evaluate:
     input:
         predictions=lambda wildcards: suite.predictions_of(wildcards),
-        prepared=lambda wildcards: [ancient(path) for path in suite.solution_files(wildcards)],
+        prepared=lambda wildcards: [
+            ancient(path) for path in suite.solution_files(wildcards)
+        ],
     output:
         suite.results / "evaluations/{benchmark}/{method}/{digest}.parquet",
+    params:
+        suite=suite.name,
     log:
         suite.results / "evaluations/{benchmark}/{method}/{digest}.log",
     resources:
         mem_mb=2000,
     shell:
-        "fairmt evaluate {suite.name:q} {wildcards.benchmark:q} {wildcards.method:q} --out {output:q} 2> {log:q}"
+        "fairmt evaluate {params.suite:q} {wildcards.benchmark:q} {wildcards.method:q} --out {output:q} 2> {log:q}"
 
 
 # All metrics of the suite in one file (kept in git), headline values as JSON for `dvc metrics`, and
@@ -23,7 +27,9 @@ rule gather:
         suite.results / "metrics.parquet",
         suite.results / "metrics.json",
         suite.results / "provenance.json",
+    params:
+        suite=suite.name,
     log:
         suite.results / "logs/gather.log",
     shell:
-        "fairmt gather {suite.name:q} 2> {log:q}"
+        "fairmt gather {params.suite:q} 2> {log:q}"

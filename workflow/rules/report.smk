@@ -7,15 +7,25 @@ rule table:
         METRICS,
     output:
         report(
-            expand(suite.results / "tables/{name}.{format}", name=suite.tables, format=["md"]),
+            expand(
+                suite.results / "tables/{name}.{format}",
+                name=suite.tables,
+                format=["md"],
+            ),
             category="Tables",
             caption="../report/tables.rst",
         ),
-        expand(suite.results / "tables/{name}.{format}", name=suite.tables, format=["csv", "tex"]),
+        expand(
+            suite.results / "tables/{name}.{format}",
+            name=suite.tables,
+            format=["csv", "tex"],
+        ),
+    params:
+        suite=suite.name,
     log:
         suite.results / "logs/table.log",
     shell:
-        "fairmt table {suite.name:q} 2> {log:q}"
+        "fairmt table {params.suite:q} 2> {log:q}"
 
 
 rule figure:
@@ -23,15 +33,25 @@ rule figure:
         METRICS,
     output:
         report(
-            expand(suite.results / "figures/{name}.{format}", name=suite.figures, format=["png"]),
+            expand(
+                suite.results / "figures/{name}.{format}",
+                name=suite.figures,
+                format=["png"],
+            ),
             category="Figures",
             caption="../report/figures.rst",
         ),
-        expand(suite.results / "figures/{name}.{format}", name=suite.figures, format=["pdf"]),
+        expand(
+            suite.results / "figures/{name}.{format}",
+            name=suite.figures,
+            format=["pdf"],
+        ),
+    params:
+        suite=suite.name,
     log:
         suite.results / "logs/figure.log",
     shell:
-        "fairmt figure {suite.name:q} 2> {log:q}"
+        "fairmt figure {params.suite:q} 2> {log:q}"
 
 
 rule claims:
@@ -39,11 +59,17 @@ rule claims:
         METRICS,
         "config/claims.yaml",
     output:
-        report(suite.results / "claims.md", category="Claims", caption="../report/claims.rst"),
+        report(
+            suite.results / "claims.md",
+            category="Claims",
+            caption="../report/claims.rst",
+        ),
+    params:
+        suite=suite.name,
     log:
         suite.results / "logs/claims.log",
     shell:
-        "fairmt claims {suite.name:q} 2> {log:q}"
+        "fairmt claims {params.suite:q} 2> {log:q}"
 
 
 rule html:
@@ -53,11 +79,17 @@ rule html:
         rules.claims.output,
         suite.results / "provenance.json",
     output:
-        report(suite.results / "report.html", category="Report", caption="../report/report.rst"),
+        report(
+            suite.results / "report.html",
+            category="Report",
+            caption="../report/report.rst",
+        ),
+    params:
+        suite=suite.name,
     log:
         suite.results / "logs/report.log",
     shell:
-        "fairmt report {suite.name:q} 2> {log:q}"
+        "fairmt report {params.suite:q} 2> {log:q}"
 
 
 # Tables, figures, claims and report from stored metrics; lists no prediction file.

@@ -4,13 +4,11 @@ rule train:
     input:
         lambda wildcards: [ancient(path) for path in suite.training_files(wildcards)],
     output:
-        f"{suite.run_pattern}/predictions.parquet",
-        f"{suite.run_pattern}/run.json",
-        f"{suite.run_pattern}/history.csv",
-        f"{suite.run_pattern}/model.safetensors",
-        f"{suite.run_pattern}/probe.safetensors",
-    params:
-        knob=lambda wildcards: suite.knob_value(wildcards),
+        predictions=f"{suite.run_pattern}/predictions.parquet",
+        run=f"{suite.run_pattern}/run.json",
+        history=f"{suite.run_pattern}/history.csv",
+        model=f"{suite.run_pattern}/model.safetensors",
+        probe=f"{suite.run_pattern}/probe.safetensors",
     log:
         f"{suite.run_pattern}/log.txt",
     benchmark:
@@ -22,10 +20,12 @@ rule train:
         gpu=lambda wildcards: suite.resource(wildcards, "gpu", 0),
         mem_mb=lambda wildcards: suite.resource(wildcards, "mem_mb", 2000),
         runtime=lambda wildcards: suite.resource(wildcards, "runtime", 60),
+    params:
+        knob=lambda wildcards: suite.knob_value(wildcards),
     shell:
         "fairmt train {wildcards.benchmark:q} {wildcards.method:q} --knob {params.knob}"
         " --seed {wildcards.seed} --expect-hash {wildcards.hash8} --threads {threads}"
-        " --out $(dirname {output[0]:q}) 2> {log:q}"
+        " --out $(dirname {output.predictions:q}) 2> {log:q}"
 
 
 # The controls know the answers: their rule, and no other before evaluation, reads the solution.
@@ -33,12 +33,12 @@ rule control:
     input:
         lambda wildcards: [ancient(path) for path in suite.control_files(wildcards)],
     output:
-        f"{suite.run_pattern}/predictions.parquet",
-        f"{suite.run_pattern}/run.json",
+        predictions=f"{suite.run_pattern}/predictions.parquet",
+        run=f"{suite.run_pattern}/run.json",
     log:
         f"{suite.run_pattern}/log.txt",
     wildcard_constraints:
         method=suite.control_pattern,
     shell:
         "fairmt control {wildcards.benchmark:q} {wildcards.method:q} --seed {wildcards.seed}"
-        " --expect-hash {wildcards.hash8} --out $(dirname {output[0]:q}) 2> {log:q}"
+        " --expect-hash {wildcards.hash8} --out $(dirname {output.predictions:q}) 2> {log:q}"
