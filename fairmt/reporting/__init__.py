@@ -1,0 +1,1 @@
+"""Tables, figures, claims and the report of a suite, from its metrics alone."""

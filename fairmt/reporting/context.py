@@ -1,0 +1,105 @@
+"""What a report says about a suite beside its numbers: variants, attributes, controls, absent methods."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fairmt.config import SUITES, Suite, read_benchmark
+from fairmt.methods.registry import read_cards
+from fairmt.yaml_files import choose
+
+
+@dataclass(frozen=True)
+class BenchmarkInfo:
+    """One benchmark as a reader needs to know it.
+
+    Attributes
+    ----------
+    title : str
+    variant : str
+        The part or form of the data, printed in every table.
+    attribute : str
+        The sensitive attribute of training, on which the headline compares groups.
+    attributes : tuple of str
+        All attributes of the evaluation, the training attribute first.
+    tasks : mapping of str to str
+        Kind of each task, in the benchmark's order.
+    supervision : str
+        Which training labels there are, for example ``full`` or ``mcar 50 %``.
+    """
+
+    title: str
+    variant: str
+    attribute: str
+    attributes: tuple[str, ...]
+    tasks: Mapping[str, str]
+    supervision: str = "full"
+
+
+@dataclass(frozen=True)
+class Context:
+    """A suite with what its tables and figures have to name.
+
+    Attributes
+    ----------
+    suite : Suite
+    benchmarks : mapping of str to BenchmarkInfo
+        In the suite's order.
+    controls : frozenset of str
+        Methods that are reference points, not competitors.
+    unsupported : mapping of (benchmark, method) to str
+        Why a method of the suite has no row on a benchmark.
+    """
+
+    suite: Suite
+    benchmarks: Mapping[str, BenchmarkInfo]
+    controls: frozenset[str]
+    unsupported: Mapping[tuple[str, str], str]
+
+    @property
+    def competitors(self) -> list[str]:
+        """The suite's methods without the controls, in the suite's order."""
+        return [name for name in self.suite.methods if name not in self.controls]
+
+    @property
+    def training_attributes(self) -> dict[str, str]:
+        """The headline's sensitive attribute of each benchmark."""
+        return {name: info.attribute for name, info in self.benchmarks.items()}
+
+
+def read_context(suite: Suite) -> Context:
+    """The context of a suite, from its benchmarks' configuration and its methods' cards.
+
+    Raises
+    ------
+    FairMTError
+        If a benchmark, a method or a card does not exist or is invalid.
+    """
+    cards = read_cards()
+    source = SUITES / f"{suite.name}.yaml"
+    chosen = [cards[choose(name, list(cards), "method", source)] for name in suite.methods]
+    benchmarks = {name: _info(read_benchmark(name)) for name in suite.benchmarks}
+    unsupported = {}
+    for name, info in benchmarks.items():
+        for card in chosen:
+            missing = sorted(set(info.tasks.values()) - set(card.supports))
+            if missing:
+                unsupported[name, card.name] = f"does not support {' or '.join(missing)}"
+    controls = frozenset(card.name for card in chosen if card.is_control)
+    return Context(suite, benchmarks, controls, unsupported)
+
+
+def _info(config: dict[str, Any]) -> BenchmarkInfo:
+    sensitive, supervision = config["sensitive"], config["supervision"]
+    train = sensitive["train"]
+    rate = f" {100 * supervision['rate']:g} %" if "rate" in supervision else ""
+    return BenchmarkInfo(
+        title=config["title"],
+        variant=config["variant"],
+        attribute=train,
+        attributes=(train, *(name for name in sensitive["attributes"] if name != train)),
+        tasks={name: task["kind"] for name, task in config["tasks"].items()},
+        supervision=supervision["regime"] + rate,
+    )

@@ -1,0 +1,93 @@
+"""The figures of a suite: utility-fairness fronts, and who gains and who loses per group.
+
+Drawn with the Agg backend and without dates, so that the same metrics give the same bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from fairmt.config import Suite
+from fairmt.files import atomic
+from fairmt.reporting.context import Context, read_context
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+WIDTH = 7.0
+"""Width of a figure in inches: that of a page's text block."""
+DPI = 200
+_STYLE = {
+    "font.size": 8,
+    "axes.titlesize": 8,
+    "axes.labelsize": 8,
+    "legend.fontsize": 7.5,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "axes.linewidth": 0.6,
+    "grid.linewidth": 0.4,
+    "pdf.fonttype": 42,  # text stays text
+}
+
+
+def write_figures(metrics: pd.DataFrame, suite: Suite, out: Path) -> list[Path]:
+    """Write every figure of a suite as ``<name>.png`` (200 dpi) and ``<name>.pdf``.
+
+    Parameters
+    ----------
+    metrics : DataFrame
+        The suite's metrics in long form.
+    suite : Suite
+    out : Path
+        Folder, created if need be.
+
+    Returns
+    -------
+    list of Path
+        What was written: fronts and groups.
+
+    Raises
+    ------
+    FairMTError
+        If a benchmark or a method of the suite is unknown.
+    """
+    return save_figures(metrics, read_context(suite), out)
+
+
+def save_figures(metrics: pd.DataFrame, context: Context, out: Path) -> list[Path]:
+    """As `write_figures`, with the context at hand."""
+    from fairmt.reporting.dumbbells import draw_groups
+    from fairmt.reporting.fronts import draw_fronts
+
+    drawings: dict[str, Callable[[pd.DataFrame, Context], Figure]] = {
+        "fronts": draw_fronts,
+        "groups": draw_groups,
+    }
+    written = []
+    with _drawing():
+        for name, draw in drawings.items():
+            figure = draw(metrics, context)
+            for ending, metadata in (("png", {"Software": None}), ("pdf", {"CreationDate": None})):
+                path = out / f"{name}.{ending}"
+                with atomic(path) as temporary:
+                    figure.savefig(temporary, format=ending, dpi=DPI, metadata=metadata, bbox_inches="tight")
+                written.append(path)
+    return written
+
+
+@contextmanager
+def _drawing() -> Iterator[None]:
+    """The figures' style, whatever the user's own settings are."""
+    import matplotlib as mpl
+    import seaborn as sns
+
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.use("agg")
+        sns.set_theme(style="whitegrid", rc=_STYLE)
+        yield

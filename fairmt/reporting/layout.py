@@ -1,0 +1,162 @@
+"""Printed tables: text cells in titled sections, written as Markdown, LaTeX or plain text."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tabulate import tabulate
+
+DASH = "–"
+_LATEX = {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    "Δ": r"$\Delta$",
+    "±": r"$\pm$",
+    "−": "$-$",
+    "≤": r"$\leq$",
+    "≥": r"$\geq$",
+    "→": r"$\rightarrow$",
+    "×": r"$\times$",
+    "†": r"$\dagger$",
+    "–": "--",
+    "²": r"$^2$",
+} | {character: f"\\{character}" for character in "&%$#_{}"}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One printed entry.
+
+    Attributes
+    ----------
+    text : str
+    value : float or None
+        What a sortable table sorts by; None sorts by the text.
+    best : bool
+        Whether the entry is the best of its column.
+    """
+
+    text: str
+    value: float | None = None
+    best: bool = False
+
+
+@dataclass(frozen=True)
+class Section:
+    """One printed table.
+
+    Attributes
+    ----------
+    title : str
+    header : sequence of str
+    rows, controls : sequence of rows of Cell
+        Competitors, and reference points that stand apart below them.
+    notes : sequence of str
+        Sentences under the table.
+    text_columns : int
+        How many columns, from the left, are words; the rest are numbers.
+    """
+
+    title: str
+    header: Sequence[str]
+    rows: Sequence[Sequence[Cell]]
+    controls: Sequence[Sequence[Cell]] = ()
+    notes: Sequence[str] = ()
+    text_columns: int = 1
+
+
+def percent(mean: float, low: float = math.nan, high: float = math.nan, digits: int = 1) -> str:
+    """A fraction as percent, with the half-width of its interval where there is one.
+
+    Examples
+    --------
+    >>> percent(0.8535, 0.8475, 0.8595), percent(0.5), percent(math.nan)
+    ('85.3 ± 0.6', '50.0', '–')
+    """
+    if math.isnan(mean):
+        return DASH
+    half = (high - low) / 2
+    # Adding 0.0 turns -0.0 into 0.0.
+    text = f"{round(100 * mean, digits) + 0.0:.{digits}f}"
+    return text if math.isnan(half) else f"{text} ± {100 * half:.{digits}f}"
+
+
+def markdown(title: str, legend: Sequence[str], sections: Sequence[Section]) -> str:
+    """The sections as GitHub-flavoured Markdown; the best entries are bold."""
+    parts = [f"# {title}", *legend]
+    for section in sections:
+        parts += [f"## {section.title}", _grid(section, "pipe", _markdown_cell), *section.notes]
+    return "\n\n".join(parts) + "\n"
+
+
+def plain(sections: Sequence[Section]) -> str:
+    """The sections as text for a terminal; a star marks the best entries."""
+    parts = []
+    for section in sections:
+        grid = _grid(section, "simple", lambda cell: f"{cell.text} *" if cell.best else cell.text)
+        parts += [section.title, grid, *section.notes, ""]
+    return "\n".join(parts)
+
+
+def latex(legend: Sequence[str], sections: Sequence[Section]) -> str:
+    """The sections as LaTeX tables that need the package ``booktabs`` only."""
+    lines = [r"% Needs \usepackage{booktabs}.", *(f"% {line}" for line in legend)]
+    for section in sections:
+        columns = "l" * section.text_columns + "r" * (len(section.header) - section.text_columns)
+        lines += [
+            "",
+            r"\begin{table}[htbp]",
+            r"\centering\footnotesize\setlength{\tabcolsep}{4pt}",
+            rf"\caption{{{escape_latex(section.title)}}}",
+            rf"\begin{{tabular}}{{{columns}}}",
+            r"\toprule",
+            " & ".join(escape_latex(name) for name in section.header) + r" \\",
+            r"\midrule",
+            *(_latex_row(row) for row in section.rows),
+        ]
+        if section.controls:
+            lines += [r"\midrule", *(_latex_row(row) for row in section.controls)]
+        lines += [r"\bottomrule", r"\end{tabular}"]
+        lines += [rf"\par\smallskip {escape_latex(note)}" for note in section.notes]
+        lines += [r"\end{table}"]
+    return "\n".join(lines) + "\n"
+
+
+def escape_latex(text: str) -> str:
+    """Text that LaTeX prints as it stands.
+
+    Examples
+    --------
+    >>> print(escape_latex("mtl_erm & 5 % ± 1"))
+    mtl\\_erm \\& 5 \\% $\\pm$ 1
+    """
+    return "".join(_LATEX.get(character, character) for character in text)
+
+
+def _grid(section: Section, style: str, show) -> str:
+    rows = [[show(cell) for cell in row] for row in (*section.rows, *section.controls)]
+    numbers = len(section.header) - section.text_columns
+    return tabulate(
+        rows,
+        headers=list(section.header),
+        tablefmt=style,
+        disable_numparse=True,
+        colalign=["left"] * section.text_columns + ["right"] * numbers if rows else None,
+    )
+
+
+def _markdown_cell(cell: Cell) -> str:
+    text = cell.text.replace("|", r"\|").replace("*", r"\*")
+    return f"**{text}**" if cell.best else text
+
+
+def _latex_row(row: Sequence[Cell]) -> str:
+    texts = (escape_latex(cell.text) for cell in row)
+    cells = (rf"\textbf{{{text}}}" if cell.best else text for text, cell in zip(texts, row, strict=True))
+    return " & ".join(cells) + r" \\"

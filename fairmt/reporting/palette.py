@@ -1,0 +1,72 @@
+"""Colour and marker of each method, the same in every figure of every suite.
+
+Colours are those of Okabe and Ito, which colour-blind readers can tell apart; the marker differs too,
+so that figures survive a black-and-white print.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from typing import NamedTuple
+
+COLOURS = ("#000000", "#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F7F7F")
+MARKERS = ("o", "*", "s", "^", "D", "v", "P", "X", "<", "h", ">")
+# Append only: a method's place fixes its style.
+KNOWN = (
+    "mtl_erm",
+    "fairmt_eo",
+    "fairmt_dp",
+    "diff_eodd",
+    "diff_dp",
+    "wb_fair",
+    "upgrad",
+    "stl_erm",
+    "upgrad_fair",
+    "uw",
+    "fair_hsic",
+    "primal_dual",
+    "mta_f",
+    "l2t_fmt",
+    "fairbranch",
+    "group_dro",
+    "mgda",
+    "pcgrad",
+    "cagrad",
+    "nash_mtl",
+    "fairgrad",
+    "aligned_mtl",
+    "famo",
+)
+
+
+class Style(NamedTuple):
+    """How a method is drawn."""
+
+    colour: str
+    marker: str
+
+
+def styles(methods: Iterable[str]) -> dict[str, Style]:
+    """A style for each method; no two of them share one.
+
+    The methods of `KNOWN` have fixed styles. Any other gets one by its name's digest, the next free
+    one where two names collide.
+
+    Examples
+    --------
+    >>> styles(["fairmt_eo", "new"])["fairmt_eo"] == styles(["fairmt_eo"])["fairmt_eo"]
+    True
+    """
+    total = len(COLOURS) * len(MARKERS)
+    taken = {name: place for place, name in enumerate(KNOWN)}
+    for name in sorted(set(methods) - set(KNOWN)):
+        place = int(hashlib.sha256(name.encode()).hexdigest(), 16) % total
+        while place in taken.values():
+            place = (place + 1) % total
+        taken[name] = place
+    # Both lengths are coprime: every place up to their product is another combination.
+    return {
+        name: Style(COLOURS[taken[name] % len(COLOURS)], MARKERS[taken[name] % len(MARKERS)])
+        for name in methods
+    }

@@ -1,0 +1,72 @@
+"""From the metrics of all runs to the numbers that are reported: selected knob values, intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from fairmt.reporting.context import Context
+from fairmt.selection import select
+from fairmt.statistics import t_interval
+
+CRITERIA = ("delta_eo", "delta_dp")
+"""What a knob value can be selected for; every table has a block for each."""
+SYMBOLS = {"delta_eo": "ΔEO", "delta_dp": "ΔDP", "utility": "Utility"}
+HEADLINE = ("utility", "delta_dp", "delta_eo")
+
+
+def selected_runs(metrics: pd.DataFrame, context: Context) -> pd.DataFrame:
+    """Test rows of the knob values that validation selects, once per criterion.
+
+    Controls have nothing to select and appear under both criteria.
+
+    Parameters
+    ----------
+    metrics : DataFrame
+        The suite's metrics in long form.
+    context : Context
+
+    Returns
+    -------
+    DataFrame
+        The test rows with the further columns criterion, validation_utility,
+        validation_unfairness and within_tolerance.
+    """
+    metrics = metrics[metrics["benchmark"].isin(list(context.benchmarks))]
+    is_control = metrics["method"].isin(context.controls)
+    selection = select(
+        metrics[~is_control & metrics["method"].isin(context.suite.methods)],
+        reference=context.suite.reference,
+        tolerance=context.suite.selection["tolerance"],
+        criteria=CRITERIA,
+        attributes=context.training_attributes,
+    )
+    fixed = metrics.loc[is_control, ["benchmark", "method", "hash8"]].drop_duplicates()
+    fixed = fixed.merge(pd.DataFrame({"criterion": CRITERIA}), how="cross").assign(within_tolerance=True)
+    choice = pd.concat([selection.drop(columns=["knob", "knob_value"]), fixed], ignore_index=True)
+    return choice.merge(metrics[metrics["split"] == "test"], on=["benchmark", "method", "hash8"])
+
+
+def headline(rows: pd.DataFrame, context: Context) -> pd.DataFrame:
+    """Of metric rows those of the headline's attribute: utilities, and gaps of the training attribute.
+
+    All tasks and their mean are kept; rows about one group are not.
+    """
+    attribute = rows["benchmark"].map(context.training_attributes)
+    return rows[(rows["group"] == "") & ((rows["attribute"] == "") | (rows["attribute"] == attribute))]
+
+
+def summarise(rows: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
+    """Mean and 95 % t interval over the rows of each cell, which differ in their seed.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``by``, mean, low, high (NaN as in `fairmt.statistics.t_interval`).
+    """
+    cells = [
+        (*key, *t_interval(values.to_numpy())[:3])
+        for key, values in rows.groupby(list(by), sort=False)["value"]
+    ]
+    return pd.DataFrame(cells, columns=[*by, "mean", "low", "high"])
