@@ -121,7 +121,7 @@ class Loop:
         Raises
         ------
         FairMTError
-            If a logged value is infinite or NaN.
+            If the loss is infinite or NaN.
         """
         torch.manual_seed(self.seed_for("training"))
         self._resume()
@@ -149,9 +149,9 @@ class Loop:
 
     def _record(self, logged: dict[str, Any]) -> None:
         row = {name: float(value) for name, value in logged.items()}
-        if not all(math.isfinite(value) for value in row.values()):
+        if not math.isfinite(row["loss"]):
             raise FairMTError(
-                f"{self.checkpoint.parent}: training diverged at step {self.step}: expected finite values, "
+                f"{self.checkpoint.parent}: training diverged at step {self.step}: expected a finite loss, "
                 f"found {row}"
             )
         self.history.append({"step": self.step, **row})

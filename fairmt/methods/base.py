@@ -106,7 +106,8 @@ class Method(nn.Module):
         """Fill the gradients of one step and return scalars for the history.
 
         Gradients are cleared before the call and the optimizers step after it. Values may be
-        floats or detached scalar tensors, which cost no device synchronisation until logged.
+        floats or detached scalar tensors, which cost no device synchronisation until logged; there
+        must be a ``"loss"``, and training stops when it is not finite.
         """
         outputs, z = model(batch.x)
         loss = self.loss(outputs, batch, z)
