@@ -1,0 +1,92 @@
+"""Every method of the registry, and the training of tiny runs.
+
+Contributors write no contract tests: a folder in ``baselines/`` is enough to be tested here.
+"""
+
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from fairmt.data.prepared import read_meta
+from fairmt.methods.registry import BASELINES, load_method, read_cards
+from fairmt.predictions import read_predictions
+from fairmt.training import Job, train
+
+TEMPLATE = "_template"
+KINDS = ("classification", "detection", "regression")
+CONFIG = {
+    "model": {"trunk": "mlp", "widths": [12, 8], "head_widths": [4], "dropout": 0.2},
+    "training": {
+        "steps": 24,
+        "batch_size": 16,
+        "optimizer": "adam",
+        "learning_rate": 0.01,
+        "weight_decay": 0.001,
+    },
+    "supervision": {"regime": "natural"},
+}
+
+
+def method_names():
+    """Methods that the training loop runs, and the template that contributors copy."""
+    trained = [name for name, card in read_cards().items() if not (card.is_control or card.is_external)]
+    return [*trained, TEMPLATE]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread():
+    """Tiny matrices on many threads are slower, and bits may depend on the number."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session", params=method_names())
+def card(request, tmp_path_factory):
+    """The card of a method; the template's from a copy under another name, as a contributor would."""
+    if request.param != TEMPLATE:
+        return read_cards()[request.param]
+    folder = tmp_path_factory.mktemp("baselines")
+    shutil.copytree(BASELINES / TEMPLATE, folder / "my_method")
+    return read_cards(folder)["my_method"]
+
+
+@pytest.fixture(scope="session")
+def method(card):
+    """The method's class."""
+    return load_method(card)
+
+
+@pytest.fixture(scope="session")
+def job(card, method):
+    """Factory of training jobs of the method at its default knob value."""
+
+    def make(seed=0, cls=method):
+        value = card.knob_values[2]
+        return Job(
+            benchmark="tiny",
+            config=CONFIG,
+            method=cls,
+            params=card.method_params(value),
+            learning_rate_factor=card.learning_rate_factor(value),
+            seed=seed,
+            identity={"hash8": "0123abcd", "method": card.name},
+        )
+
+    return make
+
+
+@pytest.fixture
+def predictions_of(job, tmp_path):
+    """Train in a fresh folder and return the predictions: split names, and [M, size] per task."""
+
+    def run(prepared, folder=None, **options):
+        folder = folder or Path(tmp_path) / f"run{len(list(tmp_path.iterdir()))}"
+        train(job(**options), prepared, folder, device="cpu")
+        _, split, predictions = read_predictions(folder / "predictions.parquet", read_meta(prepared).tasks)
+        return split, predictions
+
+    return run
