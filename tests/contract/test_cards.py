@@ -2,9 +2,11 @@
 
 import pytest
 import torch
+from conftest import CONFIG
 
 from fairmt.methods.base import Method
 from fairmt.methods.registry import BASELINES, LEARNING_RATE_FACTOR, read_cards
+from fairmt.optim import Budget
 from fairmt.tasks import Task
 
 FOLDERS = sorted(path for path in BASELINES.iterdir() if path.is_dir())
@@ -66,7 +68,9 @@ def test_construction_leaves_the_given_network_alone(card, method):
     task = Task("t", card.supports[0], 2)
     trunk, heads = torch.nn.Linear(3, 2), torch.nn.ModuleDict({"t": torch.nn.Linear(2, 2)})
     before = [parameter.clone() for parameter in [*trunk.parameters(), *heads.parameters()]]
-    model = method([task], ["a", "b"], **card.method_params(card.knob_values[2])).build(trunk, heads)
+    made = method([task], ["a", "b"], **card.method_params(card.knob_values[2]))
+    made.budget = Budget(**CONFIG["training"])
+    model = made.build(trunk, heads)
     x = torch.randn(4, 3)
     expected = torch.nn.functional.linear(x, *before[:2])
     outputs, _ = model(x)
