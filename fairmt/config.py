@@ -37,10 +37,13 @@ class Suite:
     anchors: tuple[dict[str, Any], ...]
 
 
-def benchmark_path(name: str) -> Path:
-    """The benchmark's file; an error with the nearest spelling if there is none."""
+def benchmark_path(name: str, source: Path | None = None) -> Path:
+    """The benchmark's file; an error with the nearest spelling if there is none.
+
+    ``source`` is the file that names the benchmark, for the error.
+    """
     known = sorted(path.stem for path in BENCHMARKS.glob("*.yaml"))
-    return BENCHMARKS / f"{choose(name, known, 'benchmark', BENCHMARKS)}.yaml"
+    return BENCHMARKS / f"{choose(name, known, 'benchmark', source or BENCHMARKS)}.yaml"
 
 
 def read_benchmark(name: str) -> dict[str, Any]:
@@ -84,7 +87,7 @@ def _resolve(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
     parent = content.pop("extends", None)
     if parent is None:
         return content
-    return _merge(_resolve(benchmark_path(parent), (*seen, path)), content)
+    return _merge(_resolve(benchmark_path(parent, path), (*seen, path)), content)
 
 
 def _merge(base: dict[str, Any], extra: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,150 @@
+"""Benchmarks and suites: inheritance, defaults, and errors that name file and field."""
+
+import pytest
+
+from fairmt import config
+from fairmt.config import read_benchmark, read_suite
+from fairmt.errors import FairMTError
+from fairmt.yaml_files import read_yaml
+
+BASE = """\
+title: Base
+dataset: adult
+variant: all rows
+tasks:
+  income: {kind: classification, columns: [income], classes: [low, high], favourable: high}
+  hours: {kind: regression, columns: [hours], favourable: 1}
+sensitive:
+  train: sex
+  attributes:
+    sex: {column: sex, groups: [a, b]}
+    race: {column: race, groups: [c, d]}
+    both: {cross: [sex, race]}
+split: {protocol: random, fractions: [0.6, 0.2, 0.2]}
+model: {trunk: mlp, widths: [8], head_widths: [], dropout: 0.0}
+training: {steps: 10, batch_size: 4, optimizer: adam, learning_rate: 1e-3, weight_decay: 0}
+"""
+SUITE = """\
+title: S
+benchmarks: [base]
+methods: [mtl_erm]
+seeds: 2
+knobs: 1
+reference: mtl_erm
+selection: {rule: fairest-within-tolerance, tolerance: 0.01}
+"""
+
+
+@pytest.fixture
+def write(tmp_path, monkeypatch):
+    """Write benchmark files into a folder of their own."""
+    monkeypatch.setattr(config, "BENCHMARKS", tmp_path)
+    monkeypatch.setattr(config, "SUITES", tmp_path / "suites")
+    (tmp_path / "suites").mkdir()
+    (tmp_path / "base.yaml").write_text(BASE)
+
+    def make(text, name="mine"):
+        (tmp_path / f"{name}.yaml").write_text(text)
+
+    return make
+
+
+def test_defaults_are_filled_and_numbers_are_numbers(write):
+    found = read_benchmark("base")
+    assert found["sensitive_in_features"] is False
+    assert found["supervision"] == {"regime": "full"}
+    assert found["training"]["learning_rate"] == 0.001
+
+
+def test_extends_merges_sections_and_replaces_tasks_and_lists(write):
+    write(
+        "extends: base\ntitle: Mine\ntraining: {steps: 99}\nmodel: {widths: [1, 2]}\n"
+        "tasks:\n  hours: {kind: regression, columns: [hours]}\n"
+    )
+    found, base = read_benchmark("mine"), read_benchmark("base")
+    assert found["training"] == base["training"] | {"steps": 99}
+    assert found["model"]["widths"] == [1, 2]
+    assert found["tasks"] == {"hours": {"kind": "regression", "columns": ["hours"]}}
+    assert found["sensitive"] == base["sensitive"]
+    assert "extends" not in found
+
+
+def test_extends_may_be_chained(write):
+    write("extends: base\ntitle: Mine\ntraining: {steps: 99}\n")
+    write("extends: mine\ntitle: Third\ntraining: {batch_size: 7}\n", name="third")
+    found = read_benchmark("third")["training"]
+    assert (found["steps"], found["batch_size"]) == (99, 7)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("extends: mine\n", "extend each other in a circle"),
+        ("extends: bsae\n", "unknown benchmark 'bsae'; did you mean 'base'"),
+        ("extends: base\nstpes: 3\n", "top level: unknown key 'stpes'"),
+        ("extends: base\ntraining: {steps: many}\n", "training.steps: 'many' is not of type 'integer'"),
+        ("extends: base\nsensitive: {train: sexx}\n", "unknown attribute in sensitive.train 'sexx'"),
+        (
+            "extends: base\n"
+            "sensitive: {attributes: {sex: {column: s, groups: [a, b]}, x: {cross: [sex, rac]}}}\n",
+            r"unknown attribute in sensitive\.attributes\.x\.cross 'rac'",
+        ),
+        (
+            "extends: base\ntasks: {t: {kind: classification, columns: [c]}}\n",
+            r"tasks\.t: classification needs classes",
+        ),
+        ("extends: base\nsplit: {protocol: official}\n", "protocol 'official' needs 'validation'"),
+        ("extends: base\nsplit: {fractions: [0.6, 0.2, 0.3]}\n", "must add up to 1"),
+        ("extends: base\nsupervision: {regime: mcar}\n", "'rate' goes with"),
+        ("extends: base\nsupervision: {rate: 0.5}\n", "'rate' goes with"),
+        ("title: [unclosed\n", "not valid YAML"),
+        ("title: a\ntitle: b\n", "not valid YAML"),
+    ],
+)
+def test_bad_benchmarks_name_file_and_field(write, text, message):
+    write(text)
+    with pytest.raises(FairMTError, match=rf"mine\.yaml: .*{message}"):
+        read_benchmark("mine")
+
+
+def test_suite(write, tmp_path):
+    (tmp_path / "suites" / "s.yaml").write_text(SUITE)
+    suite = read_suite("s")
+    assert (suite.name, suite.benchmarks, suite.methods, suite.anchors) == ("s", ("base",), ("mtl_erm",), ())
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("reference: mtl_erm", "reference: mtl_emr", "'mtl_emr'; did you mean 'mtl_erm'"),
+        ("seeds: 2", "seeds: 0", "seeds: 0 is less than the minimum of 1"),
+        ("knobs: 1", "knobs: 6", "knobs: 6 is greater than the maximum of 5"),
+        ("knobs: 1", "knob: 1", "unknown key 'knob'; did you mean 'knobs'"),
+    ],
+)
+def test_bad_suites_name_file_and_field(write, tmp_path, old, new, message):
+    (tmp_path / "suites" / "s.yaml").write_text(SUITE.replace(old, new))
+    with pytest.raises(FairMTError, match=rf"s\.yaml: .*{message}"):
+        read_suite("s")
+
+
+@pytest.mark.parametrize("path", sorted(config.BENCHMARKS.glob("*.yaml")), ids=lambda path: path.stem)
+def test_committed_benchmarks_are_valid(path):
+    assert read_benchmark(path.stem)["tasks"]
+
+
+@pytest.mark.parametrize("path", sorted(config.SUITES.glob("*.yaml")), ids=lambda path: path.stem)
+def test_committed_suites_are_valid_and_their_benchmarks_exist(path):
+    for benchmark in read_suite(path.stem).benchmarks:
+        read_benchmark(benchmark)
+
+
+@pytest.mark.parametrize(("text", "value"), [("a: 1e-3", 0.001), ("a: no", "no"), ("a: 010", 10)])
+def test_yaml_is_version_1_2(tmp_path, text, value):
+    (tmp_path / "a.yaml").write_text(text)
+    assert read_yaml(tmp_path / "a.yaml") == {"a": value}
+
+
+def test_missing_file_is_named(tmp_path):
+    with pytest.raises(FairMTError, match=r"nothing\.yaml: no such file"):
+        read_yaml(tmp_path / "nothing.yaml")
