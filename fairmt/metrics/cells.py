@@ -43,8 +43,9 @@ class Cells(NamedTuple):
 
 def compact(groups: np.ndarray) -> np.ndarray:
     """Group ids renumbered 0 .. G-1 over the groups that have rows, -1 kept."""
-    present, index = np.unique(np.where(groups < 0, -1, groups), return_inverse=True)
-    return index - int(present.size > 0 and present[0] == -1)
+    known = groups >= 0
+    present = np.bincount(groups[known]) > 0
+    return np.where(known, np.append(present.cumsum() - 1, -1)[groups], -1)
 
 
 def cell_means(
@@ -66,15 +67,14 @@ def cell_means(
     n_conditions : int
         K.
     """
-    keep = groups >= 0
-    cell = groups * n_conditions
-    if conditions is not None:
-        keep = keep & (conditions >= 0)
-        cell = cell + conditions
     n_groups = int(groups.max(initial=-1)) + 1
     size = n_groups * n_conditions
-    counts = np.bincount(cell[keep], minlength=size)
-    sums = np.bincount(cell[keep], weights=values[keep], minlength=size)
+    keep, cell = groups >= 0, groups * n_conditions
+    if conditions is not None:
+        keep, cell = keep & (conditions >= 0), cell + conditions
+    cell = np.where(keep, cell, size)  # one more cell for what is left out
+    counts = np.bincount(cell, minlength=size + 1)[:size]
+    sums = np.bincount(cell, weights=values, minlength=size + 1)[:size]
     means = np.divide(sums, counts, out=np.full(size, np.nan), where=counts > 0)
     return Cells(means.reshape(n_groups, n_conditions), counts.reshape(n_groups, n_conditions))
 

@@ -89,33 +89,34 @@ def _wasserstein(task: Task, predictions: np.ndarray, groups: np.ndarray) -> lis
     dimensions = []
     for values, scale in zip(columns(predictions).T, task.scale, strict=True):
         grid, functions, counts = _distribution_functions(values, groups)
-        steps = np.diff(grid)
+        steps = np.diff(grid) / scale
         pairs = combinations(range(len(counts)), 2)
+        # Not a BLAS product: its threads are slow on a busy machine, and their number changes the last digit.
         distances = {
-            (a, b): float(np.abs(functions[a, :-1] - functions[b, :-1]) @ steps / scale) for a, b in pairs
+            (a, b): float((np.abs(functions[a] - functions[b])[:-1] * steps).sum()) for a, b in pairs
         }
         dimensions.append((distances, counts))
     return dimensions
 
 
 def _ks(values: np.ndarray, groups: np.ndarray) -> Distances:
-    grid, functions, counts = _distribution_functions(values, groups)
-    # Inside a run of equal values the functions are half-way up a step: only its end counts.
-    ends = np.append(np.diff(grid) > 0, True)
+    _, functions, counts = _distribution_functions(values, groups)
     pairs = combinations(range(len(counts)), 2)
-    return {(a, b): float(np.abs(functions[a, ends] - functions[b, ends]).max()) for a, b in pairs}, counts
+    return {(a, b): float(np.abs(functions[a] - functions[b]).max()) for a, b in pairs}, counts
 
 
 def _distribution_functions(
     values: np.ndarray, groups: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The groups' distribution functions [G, M] on the sorted values [M] of all, and group sizes [G]."""
+    """The groups' distribution functions [G, M] at the distinct values [M] of all, and group sizes [G]."""
     ids = compact(groups)
     known = ids >= 0
-    order = np.argsort(values[known], kind="stable")
-    member = ids[known][order] == np.arange(ids.max(initial=-1) + 1)[:, None]
-    counts = member.sum(axis=1)
-    return values[known][order], member.cumsum(axis=1) / counts[:, None], counts
+    order = np.argsort(values[known])
+    grid, ids = values[known][order], ids[known][order]
+    last = np.append(np.diff(grid) > 0, True)[: grid.size]  # of each run of equal values
+    functions = [(ids == group).cumsum()[last] for group in range(ids.max(initial=-1) + 1)]
+    counts = np.bincount(ids)
+    return grid[last], np.array([f / count for f, count in zip(functions, counts, strict=True)]), counts
 
 
 def _worst(distances: Distances, n_min: int, of_pairs: Callable[[list[float]], float] = max) -> Gap:

@@ -69,8 +69,10 @@ def _f1_threshold(p: np.ndarray, y: np.ndarray) -> float:
 
 def _ranking(p: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Distinct scores, falling, with true and all positives when everything down to each is positive."""
-    scores, inverse = np.unique(-p, return_inverse=True)
-    return -scores, np.bincount(inverse, weights=y).cumsum(), np.bincount(inverse).cumsum()
+    order = np.argsort(-p)
+    ranked = p[order]
+    last = np.flatnonzero(np.append(np.diff(ranked) < 0, True))  # of each run of equal scores
+    return ranked[last], y[order].cumsum()[last], last + 1
 
 
 def accuracy(decided: np.ndarray, labels: np.ndarray) -> Score:
@@ -185,7 +187,7 @@ def _average_precision(p: np.ndarray, y: np.ndarray) -> float:
     if not y.any():
         return float("nan")
     _, true_positives, predicted = _ranking(p, y)
-    return float(np.diff(true_positives, prepend=0) @ (true_positives / predicted) / y.sum())
+    return float((np.diff(true_positives, prepend=0) * (true_positives / predicted)).sum() / y.sum())
 
 
 def _mae(p: np.ndarray, y: np.ndarray) -> float:

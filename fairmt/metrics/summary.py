@@ -10,6 +10,7 @@ from fairmt.metrics.cells import N_MIN, Gap
 from fairmt.metrics.odds import delta_ccc, delta_eo, delta_mae, delta_rmse, eodd_max, eodd_sum, eopp
 from fairmt.metrics.parity import delta_dp, delta_dp_mean_pair, dp_ks, dp_mean_gap
 from fairmt.metrics.scores import (
+    UTILITY,
     Score,
     accuracy,
     average_precision,
@@ -19,7 +20,6 @@ from fairmt.metrics.scores import (
     f1,
     mae,
     r2,
-    utility,
 )
 from fairmt.tasks import Task
 
@@ -39,16 +39,19 @@ def utilities(
         Detection only.
     """
     decided = decisions(task, predictions, thresholds)
-    scores = {"utility": utility(task, decided, labels)}
+    scores: dict[str, Score]
     if task.kind == "regression":
-        return scores | {"ccc": ccc(decided, labels), "mae": mae(decided, labels), "r2": r2(decided, labels)}
-    scores["balanced_accuracy"] = balanced_accuracy(task, decided, labels)
-    if task.kind == "classification":
-        return scores | {"accuracy": accuracy(decided, labels), "macro_f1": f1(task, decided, labels)}
-    return scores | {
-        "f1": f1(task, decided, labels),
-        "average_precision": average_precision(predictions, labels),
-    }
+        scores = {"ccc": ccc(decided, labels), "mae": mae(decided, labels), "r2": r2(decided, labels)}
+    elif task.kind == "classification":
+        scores = {"accuracy": accuracy(decided, labels), "macro_f1": f1(task, decided, labels)}
+    else:
+        scores = {
+            "f1": f1(task, decided, labels),
+            "average_precision": average_precision(predictions, labels),
+        }
+    if task.kind != "regression":
+        scores["balanced_accuracy"] = balanced_accuracy(task, decided, labels)
+    return {"utility": scores[UTILITY[task.kind]], **scores}
 
 
 def fairness(
@@ -78,17 +81,17 @@ def fairness(
     gaps = {
         "delta_dp": delta_dp(task, decided, groups=groups, n_min=n_min),
         "delta_eo": delta_eo(task, decided, labels, groups=groups, n_min=n_min),
-        "delta_dp_soft": delta_dp(task, predictions, groups=groups, n_min=n_min),
-        "delta_eo_soft": delta_eo(task, predictions, labels, groups=groups, n_min=n_min),
     }
     if task.kind == "regression":
+        gaps |= {"delta_dp_soft": gaps["delta_dp"], "delta_eo_soft": gaps["delta_eo"]}
         gaps["dp_mean_gap"] = dp_mean_gap(task, decided, groups=groups, n_min=n_min)
         gaps["dp_ks"] = dp_ks(task, decided, groups=groups, n_min=n_min)
         more = {"delta_mae": delta_mae, "delta_rmse": delta_rmse, "delta_ccc": delta_ccc}
-    elif task.kind == "detection" or task.size == 2:
-        more = {"eodd_sum": eodd_sum, "eodd_max": eodd_max, "eopp": eopp}
     else:
-        more = {}
+        gaps["delta_dp_soft"] = delta_dp(task, predictions, groups=groups, n_min=n_min)
+        gaps["delta_eo_soft"] = delta_eo(task, predictions, labels, groups=groups, n_min=n_min)
+        binary = {"eodd_sum": eodd_sum, "eodd_max": eodd_max, "eopp": eopp}
+        more = binary if task.kind == "detection" or task.size == 2 else {}
     if task.kind == "classification":
         gaps["delta_dp_mean_pair"] = delta_dp_mean_pair(task, decided, groups=groups, n_min=n_min)
     for name, gap in more.items():

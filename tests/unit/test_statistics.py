@@ -1,0 +1,95 @@
+"""Intervals, relative changes, tests and fronts, against SciPy, brute force and figures worked by hand."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from fairmt.statistics import holm, hypervolume, mean_relative_change, paired_test, pareto_front, t_interval
+
+POINTS = st.lists(st.tuples(st.integers(0, 8), st.integers(0, 8)), max_size=12)
+
+
+def test_t_interval_equals_scipy():
+    sample = np.random.default_rng(0).normal(size=6)
+    expected = stats.t.interval(0.9, 5, loc=sample.mean(), scale=stats.sem(sample))
+    interval = t_interval(sample, confidence=0.9)
+    assert (interval.low, interval.high) == pytest.approx(expected)
+    assert (interval.mean, interval.n) == (pytest.approx(sample.mean()), 6)
+
+
+def test_t_interval_covers_what_it_says_with_three_seeds():
+    rng = np.random.default_rng(1)
+    inside = [interval.low <= 0 <= interval.high for interval in map(t_interval, rng.normal(size=(2000, 3)))]
+    assert np.mean(inside) == pytest.approx(0.95, abs=0.02)
+
+
+def test_t_interval_without_spread_to_measure():
+    assert t_interval([0.4])[:1] == (0.4,)
+    assert np.isnan(t_interval([0.4])[1:3]).all()
+    assert np.isnan(t_interval([])[:3]).all()
+    assert np.isnan(t_interval([0.4, 0.5, np.nan])[:3]).all()
+    assert t_interval([0.4, 0.4, 0.4]) == pytest.approx((0.4, 0.4, 0.4, 3))
+
+
+def test_mean_relative_change_weighs_tasks_alike():
+    # Halved in the small task, unchanged in the large one: 25 % less, not 50/1050.
+    assert mean_relative_change([0.05, 1.0], [0.10, 1.0]) == pytest.approx(-0.25)
+    assert mean_relative_change([-0.1], [-0.2]) == pytest.approx(0.5)
+    assert np.isnan(mean_relative_change([0.1, 0.1], [0.2, 0.0]))
+    assert np.isnan(mean_relative_change([0.1, np.nan], [0.2, 0.2]))
+    assert np.isnan(mean_relative_change([], []))
+
+
+@given(POINTS)
+def test_pareto_front_is_what_nothing_beats(points):
+    u, f = np.array(points, dtype=float).reshape(-1, 2).T
+    expected = [not any((v, -g) != (a, -b) and v >= a and g <= b for v, g in points) for a, b in points]
+    assert pareto_front(u, f).tolist() == expected
+
+
+@given(POINTS)
+def test_hypervolume_equals_counting_unit_squares(points):
+    u, f = np.array(points, dtype=float).reshape(-1, 2).T
+    squares = [(x, y) for x in range(2, 8) for y in range(7) if any(a >= x + 1 and b <= y for a, b in points)]
+    assert hypervolume(u, f, reference=(2.0, 7.0)) == pytest.approx(len(squares))
+
+
+def test_points_with_nan_are_not_on_the_front():
+    u, f = np.array([0.9, np.nan, 0.8]), np.array([np.nan, 0.1, 0.2])
+    assert pareto_front(u, f).tolist() == [False, False, True]
+    assert hypervolume(u, f, reference=(0.5, 0.3)) == pytest.approx(0.03)
+
+
+def test_paired_test_equals_scipy():
+    differences = np.random.default_rng(2).normal(0.5, 1, size=30)
+    result = paired_test(differences)
+    assert result == pytest.approx((stats.wilcoxon(differences).pvalue, differences.mean(), 30))
+    assert result.testable
+
+
+def test_paired_test_of_few_pairs_is_not_testable():
+    for differences in (np.ones(5), np.ones(19), np.append(np.ones(30), np.nan), []):
+        assert not paired_test(differences).testable
+    assert paired_test(np.ones(20)).p_value < 1e-4
+
+
+def test_paired_test_without_a_difference():
+    assert paired_test(np.zeros(20)).p_value == 1
+    tied = paired_test(np.repeat([0.0, 0.1, -0.1], 10))
+    assert tied.p_value == pytest.approx(1)
+
+
+def test_paired_test_keeps_its_level():
+    rng = np.random.default_rng(3)
+    rejected = [paired_test(sample).p_value < 0.05 for sample in rng.normal(size=(400, 20))]
+    assert np.mean(rejected) < 0.09
+
+
+def test_holm_steps_down():
+    # Worked by hand: 4 * .01, then 3 * .013 -> kept at .04, then 2 * .03, then .9.
+    assert holm([0.03, 0.01, 0.9, 0.013]) == pytest.approx([0.06, 0.04, 0.9, 0.04])
+    assert holm([0.6, 0.7]) == pytest.approx([1, 1])
+    assert holm([np.nan, 0.02]) == pytest.approx([np.nan, 0.02], nan_ok=True)
+    assert holm([]).size == 0
