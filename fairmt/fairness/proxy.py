@@ -130,17 +130,23 @@ def solve_simplex_qp(quadratic: np.ndarray, linear: np.ndarray) -> np.ndarray:
 
 
 def _subspace_step(q: np.ndarray, gradient: np.ndarray, support: np.ndarray) -> np.ndarray:
-    """Step to the minimum over the support's affine hull; along a flat descent direction, very far."""
+    """Step to the minimum on the support's face; along a flat descent direction, out of the simplex."""
     rows = np.flatnonzero(support)
-    centring = np.eye(len(rows)) - 1.0 / len(rows)
-    values, vectors = np.linalg.eigh(centring @ q[np.ix_(rows, rows)] @ centring)
-    along = vectors.T @ (centring @ gradient[rows])
-    flat = values <= CURVATURE
     step = np.zeros(len(gradient))
-    if np.abs(along[flat]).max(initial=0.0) > STATIONARY:
-        direction = -vectors[:, flat] @ along[flat]
+    if len(rows) == 1:
+        return step
+    # Householder reflection that maps the first axis to (1, ..., 1): its other columns sum to 0.
+    normal = np.full(len(rows), len(rows) ** -0.5)
+    normal[0] -= 1.0
+    basis = (np.eye(len(rows)) - np.outer(normal, normal) * (2 / (normal @ normal)))[:, 1:]
+    curvatures, vectors = np.linalg.eigh(basis.T @ q[np.ix_(rows, rows)] @ basis)
+    directions = basis @ vectors
+    slopes = gradient[rows] @ directions
+    flat = curvatures <= CURVATURE
+    if np.abs(slopes[flat]).max(initial=0.0) > STATIONARY:
+        descent = -directions[:, flat] @ slopes[flat]
         # Entries sum to 0, so the most negative is at least 1/len of the largest: this leaves the simplex.
-        step[rows] = 2 * len(rows) * direction / np.abs(direction).max()
+        step[rows] = 2 * len(rows) * descent / np.abs(descent).max()
     else:
-        step[rows] = -vectors[:, ~flat] @ (along[~flat] / values[~flat])
+        step[rows] = -directions[:, ~flat] @ (slopes[~flat] / curvatures[~flat])
     return step

@@ -1,0 +1,170 @@
+"""Cells against plain loops over samples; exact zeros for what must not count."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from fairmt.errors import FairMTError
+from fairmt.fairness.disparity import Cells, bin_index
+from fairmt.tasks import Task
+
+CLASSES = Task("classes", "classification", 3)
+LABELS = Task("labels", "detection", 2)
+VALUES = Task(
+    "values", "regression", 2, centre=(40.0, 1.0), scale=(10.0, 2.0), edges=((35.0, 40.0, 41.0), (1.0,))
+)
+TASKS = (CLASSES, LABELS, VALUES)
+
+
+def batch(rows=40, groups=3, seed=0):
+    """Outputs that require gradients, labels with NaN, groups with -1."""
+    generator = torch.Generator().manual_seed(seed)
+    outputs = {t.name: torch.randn(rows, t.size, generator=generator).requires_grad_() for t in TASKS}
+    y = {
+        "classes": torch.randint(3, (rows,), generator=generator).float(),
+        "labels": torch.randint(2, (rows, 2), generator=generator).float(),
+        "values": torch.stack(
+            [torch.randint(30, 50, (rows,), generator=generator), torch.randn(rows, generator=generator)], 1
+        ),
+    }
+    for label in y.values():
+        label[torch.rand(label.shape, generator=generator) < 0.3] = torch.nan
+    return outputs, y, torch.randint(-1, groups, (rows,), generator=generator)
+
+
+def benefit_of_sample(criterion, event, outputs, y, row):
+    """Benefit of one row in one named cell, or None where the row is not in it; plain arithmetic."""
+    task, _, event = event.partition("/")
+    label, _, condition = event.partition("|")
+    index = int(label)
+    output = outputs[task][row].detach().double().numpy()
+    truth = y[task][row].double().numpy()
+    if task == "classes":
+        p = math.exp(output[index]) / sum(math.exp(o) for o in output)
+        return p if criterion == "dp" or truth == index else None
+    if task == "labels":
+        p = 1 / (1 + math.exp(-output[index]))
+        if criterion == "dp":
+            return p
+        value = int(condition.removeprefix("y="))
+        return None if truth[index] != value else (p if value else 1 - p)
+    if criterion == "dp":
+        return output[index]
+    if math.isnan(truth[index]):
+        return None
+    if np.digitize(truth[index], VALUES.edges[index]) != int(condition.removeprefix("bin")):
+        return None
+    return output[index] - (truth[index] - VALUES.centre[index]) / VALUES.scale[index]
+
+
+@pytest.mark.parametrize("criterion", ["eo", "dp"])
+def test_sums_equal_a_loop_over_samples(criterion):
+    outputs, y, group = batch()
+    cells = Cells(TASKS, 3, criterion)
+    sums = cells.sums(outputs, y, group)
+    for c, cell in enumerate(cells.cells):
+        for g in range(3):
+            rows = [row for row in range(40) if group[row] == g]
+            values = [benefit_of_sample(criterion, cell.name, outputs, y, row) for row in rows]
+            values = [value for value in values if value is not None]
+            assert sums.count[c, g] == len(values)
+            assert sums.numerator[c, g].item() == pytest.approx(sum(values), abs=1e-4)
+            assert sums.square[c, g].item() == pytest.approx(sum(v * v for v in values), abs=1e-4)
+
+
+def test_cells_have_names_tasks_and_sides():
+    cells = Cells(TASKS, 2, "eo").cells
+    assert [cell.name for cell in cells] == [
+        *(f"classes/{c}|y={c}" for c in range(3)),
+        *(f"labels/{label}|y={value}" for value in (1, 0) for label in range(2)),
+        *(f"values/0|bin{i}" for i in range(4)),
+        *(f"values/1|bin{i}" for i in range(2)),
+    ]
+    assert [cell.task for cell in cells] == [0] * 3 + [1] * 4 + [2] * 6
+    assert [cell.one_sided for cell in cells] == [True] * 7 + [False] * 6
+    assert not any(cell.one_sided for cell in Cells(TASKS, 2, "dp").cells)
+
+
+@pytest.mark.parametrize("criterion", ["eo", "dp"])
+def test_unknown_groups_and_missing_labels_get_exactly_zero_gradient(criterion):
+    outputs, y, group = batch()
+    sums = Cells(TASKS, 3, criterion).sums(outputs, y, group)
+    (sums.numerator * torch.randn(sums.numerator.shape)).sum().backward()
+    for task in TASKS:
+        gradient = outputs[task.name].grad
+        assert gradient.isfinite().all()
+        assert (gradient[group == -1] == 0).all()
+        missing = y[task.name].isnan()
+        zero = (gradient if missing.ndim == 2 else gradient.abs().sum(1))[
+            missing & (group != -1).view(-1, *[1] * (missing.ndim - 1))
+        ] == 0
+        assert zero.all() if criterion == "eo" else not zero.any()
+
+
+def test_sums_of_parts_add_up():
+    outputs, y, group = batch()
+    cells = Cells(TASKS, 3, "eo")
+    whole = cells.sums(outputs, y, group)
+    parts = [
+        cells.sums({k: v[s] for k, v in outputs.items()}, {k: v[s] for k, v in y.items()}, group[s])
+        for s in (slice(0, 7), slice(7, 40))
+    ]
+    added = parts[0] + parts[1]
+    for name in ("numerator", "count", "square"):
+        torch.testing.assert_close(getattr(added, name), getattr(whole, name))
+
+
+def test_bins_follow_numpy_digitize_and_an_atom_is_its_own_bin():
+    y = torch.tensor([[34.0, 0.0], [35.0, 1.0], [39.9, 1.1], [40.0, 0.9], [40.5, 2.0], [41.0, 0.0]])
+    bins = bin_index(VALUES, y)
+    for dim in range(2):
+        expected = np.digitize(y[:, dim].double().numpy(), VALUES.edges[dim])
+        np.testing.assert_array_equal(bins[:, dim], expected)
+    assert (bin_index(VALUES, torch.tensor([[39.0, 0.0], [40.0, 0.0], [41.0, 0.0]]))[:, 0]).tolist() == [
+        1,
+        2,
+        3,
+    ]
+
+
+def test_regression_without_edges_is_one_bin():
+    task = Task("t", "regression", 2)
+    cells = Cells([task], 2, "eo")
+    assert len(cells) == 2
+    assert (bin_index(task, torch.randn(5, 2)) == 0).all()
+
+
+@pytest.mark.parametrize(
+    ("task", "expected"),
+    [
+        (Task("t", "classification", 2), [("t/1", False)]),
+        (Task("t", "classification", 2, favourable=0), [("t/0", True)]),
+        (Task("t", "classification", 3, favourable=1), [("t/0", False), ("t/1", True), ("t/2", False)]),
+        (Task("t", "detection", 3, favourable=(1, None, 0)), [("t/0", True), ("t/1", False), ("t/2", True)]),
+        (Task("t", "regression", 1, favourable=-1), [("t/0", True)]),
+    ],
+)
+def test_favourable_makes_its_own_dp_cell_one_sided(task, expected):
+    assert [(cell.name, cell.one_sided) for cell in Cells([task], 2, "dp").cells] == expected
+
+
+@pytest.mark.parametrize(
+    ("task", "column"),
+    [
+        (Task("t", "detection", 1, favourable=(0,)), 0),
+        (Task("t", "regression", 1, favourable=-1), 0),
+    ],
+)
+def test_more_of_a_benefit_is_better_where_low_values_are_favourable(task, column):
+    low, high = torch.tensor([[-1.0]]), torch.tensor([[1.0]])
+    cells, group = Cells([task], 1, "dp"), torch.zeros(1, dtype=torch.int64)
+    y = {"t": torch.full((1, 1), torch.nan)}
+    better = cells.sums({"t": low}, y, group).means()[column]
+    assert better > cells.sums({"t": high}, y, group).means()[column]
+
+
+def test_unknown_criterion_is_refused():
+    with pytest.raises(FairMTError, match="criterion"):
+        Cells(TASKS, 2, "eodds")  # type: ignore[arg-type]
