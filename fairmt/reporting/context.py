@@ -51,12 +51,15 @@ class Context:
         Methods that are reference points, not competitors.
     unsupported : mapping of (benchmark, method) to str
         Why a method of the suite has no row on a benchmark.
+    titles : mapping of str to str
+        What each method is, from its card.
     """
 
     suite: Suite
     benchmarks: Mapping[str, BenchmarkInfo]
     controls: frozenset[str]
     unsupported: Mapping[tuple[str, str], str]
+    titles: Mapping[str, str]
 
     @property
     def competitors(self) -> list[str]:
@@ -88,7 +91,8 @@ def read_context(suite: Suite) -> Context:
             if missing:
                 unsupported[name, card.name] = f"does not support {' or '.join(missing)}"
     controls = frozenset(card.name for card in chosen if card.is_control)
-    return Context(suite, benchmarks, controls, unsupported)
+    titles = {card.name: card.title for card in chosen}
+    return Context(suite, benchmarks, controls, unsupported, titles)
 
 
 def _info(config: dict[str, Any]) -> BenchmarkInfo:

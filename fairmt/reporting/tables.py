@@ -245,7 +245,7 @@ TABLES = {
         (
             "Published figures that this suite must reproduce before its other numbers count, in percent. An "
             "anchor holds if the mean over seeds, on the test split, is within the allowed distance of the "
-            "published figure: its tolerance, plus the anchor's number of standard errors of the measured mean.",
+            "published figure: its tolerance, plus its number of standard errors of the mean.",
         ),
         anchor_table,
         anchor_sections,

@@ -50,15 +50,16 @@ def make_context(suite: Suite, supervision: str = "full", unsupported: dict | No
     """The context of a generated suite."""
     info = BenchmarkInfo("Adult", "all rows", "sex", ("sex", "race"), TASKS, supervision)
     controls = CONTROLS & set(suite.methods)
-    return Context(suite, dict.fromkeys(suite.benchmarks, info), controls, unsupported or {})
+    titles = {name: f"The method {name}" for name in suite.methods}
+    return Context(suite, dict.fromkeys(suite.benchmarks, info), controls, unsupported or {}, titles)
 
 
 def make_metrics(suite: Suite, noise: float = 0.004, effects: dict | None = None) -> pd.DataFrame:
     """Metrics of a suite in long form.
 
     Knob value k = 0, 1, 2 costs k points of utility and scales both gaps by (1 - share)^k. Seeds add
-    ``noise`` times -1, 0, 1, ... about the mean, the same to every method. Male is served better than the mean by
-    half of ΔEO, Female worse. Attribute ``race`` has twice the gaps.
+    ``noise`` times -1, 0, 1, ... about the mean, the same to every method. Male is served
+    better than the mean by half of ΔEO, Female worse. Attribute ``race`` has twice the gaps.
     """
     rows = []
     for benchmark in suite.benchmarks:

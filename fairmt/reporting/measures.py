@@ -1,0 +1,189 @@
+"""What claims are measured with: one value per seed from the metrics of a suite."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatch
+
+import numpy as np
+import pandas as pd
+
+from fairmt.reporting.context import Context
+from fairmt.reporting.summary import headline
+from fairmt.statistics import hypervolume, mean_relative_change
+
+
+class Untestable(Exception):
+    """A claim cannot be measured on this suite; the message says why."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The metrics that claims are measured on.
+
+    Attributes
+    ----------
+    metrics : DataFrame
+        All rows of the suite.
+    selected : DataFrame
+        The test rows of the selected knob values, see `fairmt.reporting.summary.selected_runs`.
+    context : Context
+    own : sequence of str
+        Patterns of the methods that are no baselines.
+    """
+
+    metrics: pd.DataFrame
+    selected: pd.DataFrame
+    context: Context
+    own: Sequence[str]
+
+    @property
+    def baselines(self) -> list[str]:
+        """The suite's competitors that match no pattern of ``own``."""
+        return [
+            name
+            for name in self.context.competitors
+            if not any(fnmatch(name, pattern) for pattern in self.own)
+        ]
+
+    def outside_tolerance(self, method: str, criterion: str) -> list[str]:
+        """Benchmarks on which the method's selected knob value costs more utility than allowed."""
+        rows = self.selected[(self.selected["method"] == method) & (self.selected["criterion"] == criterion)]
+        return sorted(rows.loc[~rows["within_tolerance"].astype(bool), "benchmark"].unique())
+
+    def tasks(self, benchmark: str, method: str, criterion: str, metric: str) -> pd.DataFrame:
+        """A headline metric of a method's selected knob value: seeds are rows, tasks are columns."""
+        rows = headline(self.selected, self.context)
+        rows = _of(rows, benchmark, method)
+        rows = rows[(rows["criterion"] == criterion) & (rows["metric"] == metric)]
+        return rows[rows["task"] != "mean"].pivot_table("value", "seed", "task", dropna=False)
+
+    def groups(self, benchmark: str, method: str, criterion: str) -> pd.DataFrame:
+        """Utility of each group of the training attribute: (seed, task) are rows, groups are columns."""
+        rows = _of(self.selected, benchmark, method)
+        rows = rows[
+            (rows["criterion"] == criterion)
+            & (rows["attribute"] == self.context.training_attributes[benchmark])
+            & (rows["group"] != "")
+            & (rows["metric"] == "utility")
+            & (rows["task"] != "mean")
+        ]
+        return rows.pivot_table("value", ["seed", "task"], "group", dropna=False)
+
+    def front(self, benchmark: str, method: str, criterion: str) -> pd.DataFrame:
+        """Mean over tasks of utility and gap on the test split: rows (seed, knob_value)."""
+        rows = _of(headline(self.metrics, self.context), benchmark, method)
+        rows = rows[(rows["split"] == "test") & (rows["task"] == "mean")]
+        rows = rows[rows["metric"].isin(["utility", criterion])]
+        return rows.pivot_table("value", ["seed", "knob_value"], "metric", dropna=False).reindex(
+            columns=["utility", criterion]
+        )
+
+
+Measure = Callable[[Evidence, Sequence[str], str, str, str], pd.Series]
+"""Of evidence, benchmarks, method, reference and criterion: one value per seed."""
+
+
+def relative_change(
+    evidence: Evidence, benchmarks: Sequence[str], method: str, reference: str, criterion: str
+) -> pd.Series:
+    """Mean over tasks, then benchmarks, of the relative change of a gap; -0.4 is 40 % less."""
+    changes = {}
+    for benchmark in benchmarks:
+        after = evidence.tasks(benchmark, method, criterion, criterion)
+        before = evidence.tasks(benchmark, reference, criterion, criterion).reindex(columns=after.columns)
+        seeds = after.index.intersection(before.index)
+        changes[benchmark] = pd.Series(
+            {seed: mean_relative_change(after.loc[seed], before.loc[seed]) for seed in seeds}, dtype=float
+        )
+    return _mean_over(changes)
+
+
+def difference_to_best(
+    evidence: Evidence, benchmarks: Sequence[str], method: str, reference: str, criterion: str
+) -> pd.Series:
+    """Mean over benchmarks of the utility lead over the baseline with the highest mean test utility.
+
+    ``reference`` is ignored: the best baseline is found on each benchmark.
+    """
+    if not evidence.baselines:
+        raise Untestable("the suite has no baseline")
+    leads = {}
+    for benchmark in benchmarks:
+        utilities = {
+            name: evidence.tasks(benchmark, name, criterion, "utility").mean(axis=1, skipna=False)
+            for name in (method, *evidence.baselines)
+        }
+        means = pd.Series({name: utilities[name].mean() for name in evidence.baselines}).dropna()
+        if means.empty:
+            raise Untestable(f"no baseline has a utility on {benchmark}")
+        leads[benchmark] = utilities[method] - utilities[str(means.idxmax())]
+    return _mean_over(leads)
+
+
+def levelling_down(
+    evidence: Evidence, benchmarks: Sequence[str], method: str, reference: str, criterion: str
+) -> pd.Series:
+    """Utility that the best-served groups lose, over the gap between groups that is closed.
+
+    Both are summed over tasks and benchmarks; the best-served group is that of ``reference``, and a
+    gap is the highest minus the lowest utility. 0 is levelling up, 1 pure levelling down; NaN where
+    no gap is closed.
+    """
+    lost, closed = [], []
+    for benchmark in benchmarks:
+        before = evidence.groups(benchmark, reference, criterion).dropna(axis=1)
+        after = evidence.groups(benchmark, method, criterion).reindex_like(before)
+        # A method may favour another group than the reference does: that is its gap all the same.
+        gap_before, gap_after = (frame.max(axis=1) - frame.min(axis=1) for frame in (before, after))
+        best = before.eq(before.max(axis=1), axis=0)
+        loss = (before - after).where(best).max(axis=1)
+        lost.append(loss.clip(lower=0).groupby("seed").sum())
+        closed.append((gap_before - gap_after).clip(lower=0).groupby("seed").sum())
+    total = pd.concat(closed, axis=1).sum(axis=1)
+    return pd.concat(lost, axis=1).sum(axis=1) / total.where(total > 0)
+
+
+def hypervolume_difference(
+    evidence: Evidence, benchmarks: Sequence[str], method: str, reference: str, criterion: str
+) -> pd.Series:
+    """Mean over benchmarks of the lead in hypervolume, as a share of the box that both fronts span.
+
+    The box reaches from the worst utility and the worst gap of the two methods, the reference point,
+    to the best ones, over all knob values and seeds.
+    """
+    leads = {}
+    for benchmark in benchmarks:
+        fronts = [evidence.front(benchmark, name, criterion) for name in (method, reference)]
+        both = pd.concat(fronts)
+        worst = (float(both["utility"].min()), float(both[criterion].max()))
+        box = (both["utility"].max() - worst[0]) * (worst[1] - both[criterion].min())
+        volumes = [
+            front.groupby("seed").apply(
+                lambda points, worst=worst: hypervolume(
+                    points["utility"].to_numpy(), points[criterion].to_numpy(), reference=worst
+                )
+            )
+            for front in fronts
+        ]
+        leads[benchmark] = (volumes[0] - volumes[1]) / (box if box > 0 else np.nan)
+    return _mean_over(leads)
+
+
+MEASURES: dict[str, tuple[Measure, str]] = {
+    "relative-change": (relative_change, "%"),
+    "difference-to-best": (difference_to_best, "points"),
+    "levelling-down": (levelling_down, "% of the closed gap"),
+    "hypervolume-difference": (hypervolume_difference, "% of the box"),
+}
+"""Each measure with the unit of its value times 100."""
+
+
+def _of(rows: pd.DataFrame, benchmark: str, method: str) -> pd.DataFrame:
+    return rows[(rows["benchmark"] == benchmark) & (rows["method"] == method)]
+
+
+def _mean_over(values: dict[str, pd.Series]) -> pd.Series:
+    """Mean over benchmarks per seed; a NaN stays, a mean over fewer would be another quantity."""
+    return pd.concat(values, axis=1).mean(axis=1, skipna=False)

@@ -1,0 +1,94 @@
+"""The report of a suite: one HTML page that needs no other file and no network."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pandas as pd
+
+from fairmt.config import Suite
+from fairmt.errors import FairMTError
+from fairmt.files import write_text
+from fairmt.reporting.claims import LEGEND, claims_section, judge_all
+from fairmt.reporting.context import Context, read_context
+from fairmt.reporting.layout import Section
+from fairmt.reporting.tables import Table, tables_of
+
+TEMPLATES = Path(__file__).parent / "templates"
+CAPTIONS = {
+    "fronts": "Utility against unfairness for every knob value of every method. Each point is a mean over "
+    "seeds with 95 % t intervals in both directions. The dashed stairs are the Pareto front of all methods "
+    "but the controls.",
+    "groups": "Utility per group of the training attribute. Each line leads from the reference (hollow) to a "
+    "method (filled): a gap can close because the worse-served group rises or because the better-served one "
+    "falls.",
+}
+
+
+def write_report(suite: Suite, results: Path) -> Path:
+    """Write ``report.html`` from the metrics, figures and provenance in a results folder.
+
+    Parameters
+    ----------
+    suite : Suite
+    results : Path
+        ``results/<suite>``, with metrics.parquet, provenance.json and figures/.
+
+    Returns
+    -------
+    Path
+        What was written.
+
+    Raises
+    ------
+    FairMTError
+        If one of these files is missing, or the claims, a benchmark or a method is invalid.
+    """
+    for name in ("metrics.parquet", "provenance.json", *(f"figures/{name}.png" for name in CAPTIONS)):
+        if not (results / name).exists():
+            raise FairMTError(f"{results / name}: no such file; the report needs it")
+    metrics = pd.read_parquet(results / "metrics.parquet")
+    provenance = json.loads((results / "provenance.json").read_text(encoding="utf-8"))
+    images = {name: (results / f"figures/{name}.png").read_bytes() for name in CAPTIONS}
+    path = results / "report.html"
+    write_text(path, render(metrics, read_context(suite), provenance, images))
+    return path
+
+
+def render(
+    metrics: pd.DataFrame, context: Context, provenance: Mapping[str, Any], images: Mapping[str, bytes]
+) -> str:
+    """The page as text; ``images`` holds a PNG file for each figure."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    outcomes = judge_all(metrics, context)
+    return environment.get_template("report.html").render(
+        context=context,
+        suite=context.suite,
+        tables={name: _printed(table, metrics, context) for name, table in tables_of(context.suite).items()},
+        claims=claims_section(outcomes),
+        claims_legend=LEGEND,
+        verdicts=Counter(outcome.verdict for outcome in outcomes),
+        outcomes=outcomes,
+        figures=[(name, _data_url(images[name]), caption) for name, caption in CAPTIONS.items()],
+        provenance=provenance,
+    )
+
+
+def _printed(table: Table, metrics: pd.DataFrame, context: Context) -> tuple[Table, list[Section]]:
+    return table, table.sections(table.build(metrics, context), context)
+
+
+def _data_url(png: bytes) -> str:
+    return f"data:image/png;base64,{base64.b64encode(png).decode('ascii')}"
