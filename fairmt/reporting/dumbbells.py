@@ -101,7 +101,7 @@ def _draw_panel(axis: Axes, panel: pd.DataFrame, methods: list[str], groups: lis
             axis.scatter([before], [y], s=14, facecolors="white", edgecolors=colour, linewidths=0.9, zorder=3)
             axis.scatter([after], [y], s=16, color=colour, zorder=4)
     axis.set_yticks(range(len(methods)), methods)
-    axis.set_ylim(len(methods) - 0.5, -0.5)
+    axis.set_ylim(max(len(methods), 1) - 0.5, -0.5)
     axis.grid(axis="y", visible=False)
     axis.xaxis.set_major_locator(MaxNLocator(8, steps=[1, 2, 5, 10]))
     for edge in range(1, len(methods)):

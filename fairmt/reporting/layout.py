@@ -76,7 +76,7 @@ def percent(mean: float, low: float = math.nan, high: float = math.nan, digits: 
 
     Examples
     --------
-    >>> percent(0.8535, 0.8475, 0.8595), percent(0.5), percent(math.nan)
+    >>> percent(0.853, 0.847, 0.859), percent(0.5), percent(math.nan)
     ('85.3 ± 0.6', '50.0', '–')
     """
     if math.isnan(mean):

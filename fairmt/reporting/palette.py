@@ -7,7 +7,7 @@ so that figures survive a black-and-white print.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Collection
 from typing import NamedTuple
 
 COLOURS = ("#000000", "#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F7F7F")
@@ -47,7 +47,7 @@ class Style(NamedTuple):
     marker: str
 
 
-def styles(methods: Iterable[str]) -> dict[str, Style]:
+def styles(methods: Collection[str]) -> dict[str, Style]:
     """A style for each method; no two of them share one.
 
     The methods of `KNOWN` have fixed styles. Any other gets one by its name's digest, the next free

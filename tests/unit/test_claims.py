@@ -1,0 +1,186 @@
+"""Claims: measured values, verdicts and their reasons."""
+
+from __future__ import annotations
+
+import pytest
+from reporting_frames import EFFECTS, make_context, make_metrics, make_suite, without
+
+from fairmt.errors import FairMTError
+from fairmt.reporting import claims as module
+from fairmt.reporting.claims import FAILS, HOLDS, UNTESTABLE, judge_all, read_claims, write_claims
+
+CLAIM = {
+    "id": "eo",
+    "claim": "ΔEO falls",
+    "source": "abstract",
+    "command": "make reproduce",
+    "how": "Somehow.",
+    "tolerance": 0.0,
+    "measure": {
+        "kind": "relative-change",
+        "method": "fairmt_eo",
+        "criterion": "delta_eo",
+        "at_most": -0.3,
+    },
+}
+
+
+def outcome_of(tmp_path, metrics, context, tolerance=0.0, **measure):
+    """The outcome of one claim, written as YAML (of which JSON is a part)."""
+    import json
+
+    changed = {key: value for key, value in (CLAIM["measure"] | measure).items() if value is not None}
+    claim = CLAIM | {"measure": changed, "tolerance": tolerance}
+    path = tmp_path / "claims.yaml"
+    path.write_text(json.dumps({"own": ["fairmt_*"], "claims": [claim]}))
+    (outcome,) = judge_all(metrics, context, path)
+    return outcome
+
+
+def test_relative_change_is_the_mean_over_tasks_benchmarks_and_seeds(tmp_path):
+    suite = make_suite(benchmarks=("adult", "second"))
+    outcome = outcome_of(tmp_path, make_metrics(suite, noise=0.0), make_context(suite))
+    # From .10 to .06 on every task.
+    assert outcome.measured[""].mean == pytest.approx(-0.4)
+    assert outcome.measured[""].n == 3
+    assert outcome.verdict == HOLDS
+
+
+@pytest.mark.parametrize(
+    ("bound", "tolerance", "verdict"),
+    [(-0.4, 0.0, HOLDS), (-0.45, 0.0, FAILS), (-0.45, 0.05, HOLDS), (-0.46, 0.05, FAILS)],
+)
+def test_verdict_compares_the_mean_with_bound_and_tolerance(tmp_path, bound, tolerance, verdict):
+    suite = make_suite()
+    metrics = make_metrics(suite, noise=0.0)
+    outcome = outcome_of(tmp_path, metrics, make_context(suite), tolerance, at_most=bound)
+    assert outcome.verdict == verdict
+
+
+def test_a_bound_inside_the_interval_is_remarked(tmp_path):
+    suite = make_suite()
+    clear = outcome_of(tmp_path, make_metrics(suite, noise=0.001), make_context(suite), at_most=-0.3)
+    unclear = outcome_of(tmp_path, make_metrics(suite, noise=0.02), make_context(suite), at_most=-0.39)
+    assert clear.reason == ""
+    assert "the interval includes the bound" in unclear.reason
+
+
+def test_difference_to_the_best_baseline_leaves_out_own_methods_and_controls(tmp_path):
+    suite = make_suite(methods=(*EFFECTS, "fairmt_dp"))
+    effects = {"fairmt_dp": (0.95, 0.1, 0.1, 0.0), "diff_dp": (0.82, 0.2, 0.1, 0.0)}
+    outcome = outcome_of(
+        tmp_path,
+        make_metrics(suite, effects=effects),
+        make_context(suite),
+        kind="difference-to-best",
+        at_most=None,
+        at_least=0.0,
+    )
+    assert outcome.measured[""].mean == pytest.approx(0.80 - 0.82)
+    assert outcome.verdict == FAILS
+
+
+@pytest.mark.parametrize(
+    ("utility", "share"),
+    # The gap of a task closes by 4 points (times 1.2 and .8), half of it from the better group.
+    [(0.80, 0.5), (0.82, 0.0), (0.78, 1.0)],
+)
+def test_levelling_down_share(tmp_path, utility, share):
+    suite = make_suite(benchmarks=("adult", "second"))
+    effects = {"fairmt_eo": (utility, 0.14, 0.06, 0.0)}
+    metrics = make_metrics(suite, effects=effects)
+    # With tasks alike the shares are as round as they look.
+    metrics = metrics[metrics["task"] != "hours"]
+    outcome = outcome_of(tmp_path, metrics, make_context(suite), kind="levelling-down", at_most=0.0)
+    expected = {0.5: 0.5, 0.0: 0.004 / 0.048, 1.0: 0.044 / 0.048}[share]
+    assert outcome.measured[""].mean == pytest.approx(expected)
+
+
+def test_levelling_down_without_a_closed_gap_cannot_be_tested(tmp_path):
+    suite = make_suite()
+    metrics = make_metrics(suite, effects={"fairmt_eo": (0.80, 0.2, 0.12, 0.0)})
+    outcome = outcome_of(tmp_path, metrics, make_context(suite), kind="levelling-down", at_most=0.0)
+    assert outcome.verdict == UNTESTABLE
+
+
+def test_hypervolume_difference_of_a_dominating_method_is_positive(tmp_path):
+    suite = make_suite()
+    measure = {"kind": "hypervolume-difference", "reference": "diff_dp", "at_most": None, "at_least": 0.0}
+    outcome = outcome_of(tmp_path, make_metrics(suite), make_context(suite), **measure)
+    assert outcome.verdict == HOLDS
+    assert 0 < outcome.measured[""].mean <= 1
+    swapped = measure | {"method": "diff_dp", "reference": "fairmt_eo"}
+    reverse = outcome_of(tmp_path, make_metrics(suite), make_context(suite), **swapped)
+    assert reverse.measured[""].mean == pytest.approx(-outcome.measured[""].mean)
+    assert reverse.verdict == FAILS
+
+
+def test_partial_labels_are_measured_per_regime(tmp_path):
+    suite = make_suite()
+    metrics = make_metrics(suite)
+    partial = outcome_of(tmp_path, metrics, make_context(suite, "mcar 50 %"), partial_labels=True)
+    assert list(partial.measured) == ["mcar 50 %"]
+    full = outcome_of(tmp_path, metrics, make_context(suite), partial_labels=True)
+    assert full.verdict == UNTESTABLE
+    assert "missing training labels" in full.reason
+
+
+def test_a_method_outside_the_suite_cannot_be_tested(tmp_path):
+    suite = make_suite()
+    outcome = outcome_of(tmp_path, make_metrics(suite), make_context(suite), reference="fairmt_blind")
+    assert outcome.verdict == UNTESTABLE
+    assert outcome.reason == "fairmt_blind is not in suite made"
+
+
+def test_a_flagged_selection_is_remarked(tmp_path):
+    suite = make_suite()
+    metrics = make_metrics(suite, effects={"fairmt_eo": (0.5, 0.1, 0.05, 0.0)})
+    outcome = outcome_of(tmp_path, metrics, make_context(suite))
+    assert outcome.verdict == HOLDS
+    assert "no knob value of fairmt_eo is within the utility tolerance on adult" in outcome.reason
+
+
+@pytest.mark.parametrize("methods", [tuple(EFFECTS), ("mtl_erm",), ("mtl_erm", "fairmt_eo")])
+@pytest.mark.parametrize("missing", ["", "utility", "delta_eo"])
+def test_the_projects_claims_never_crash(methods, missing):
+    suite = make_suite(methods=methods, seeds=1)
+    outcomes = judge_all(without(make_metrics(suite), missing), make_context(suite, "mcar 50 %"))
+    assert len(outcomes) == len(read_claims()[0])
+    assert all(outcome.reason for outcome in outcomes if outcome.verdict == UNTESTABLE)
+
+
+def test_results_that_are_missing_cannot_be_tested():
+    suite = make_suite()
+    metrics = make_metrics(suite)
+    outcomes = judge_all(metrics[metrics["method"] != "fairmt_eo"], make_context(suite))
+    about = [outcome for outcome in outcomes if outcome.claim.measure["method"] == "fairmt_eo"]
+    assert {outcome.verdict for outcome in about} == {UNTESTABLE}
+
+
+def test_a_failing_claim_is_printed_as_failing_and_twice_the_same(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "read_context", make_context)
+    suite = make_suite()
+    metrics = make_metrics(suite, effects={"fairmt_eo": (0.80, 0.2, 0.12, 0.0)})
+    write_claims(metrics, suite, tmp_path / "a.md")
+    write_claims(metrics, suite, tmp_path / "b.md")
+    text = (tmp_path / "a.md").read_text()
+    (line,) = [line for line in text.splitlines() if line.startswith("| ΔEO falls")]
+    assert "fails" in line
+    assert "20.0 [" in line
+    assert text == (tmp_path / "b.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("tolerance: 0.05", "tolerence: 0.05", "unknown key 'tolerence'; did you mean 'tolerance'"),
+        ("at_most: -0.30", "at_mots: -0.30", "unknown key 'at_mots'"),
+        ("id: dp-falls", "id: eo-falls", "ids must differ, found 'eo-falls'"),
+        ("kind: levelling-down", "kind: levelling", "levelling"),
+    ],
+)
+def test_mistakes_in_the_claims_are_errors(tmp_path, old, new, message):
+    path = tmp_path / "claims.yaml"
+    path.write_text(module.CLAIMS.read_text(encoding="utf-8").replace(old, new, 1), encoding="utf-8")
+    with pytest.raises(FairMTError, match=message):
+        read_claims(path)

@@ -1,0 +1,95 @@
+"""The report: one self-contained page, the same twice."""
+
+from __future__ import annotations
+
+import json
+import re
+from html.parser import HTMLParser
+
+import pytest
+from reporting_frames import make_context, make_metrics, make_suite, without
+
+from fairmt.errors import FairMTError
+from fairmt.reporting import report as module
+from fairmt.reporting.report import render, write_report
+
+IMAGES = {"fronts": b"first", "groups": b"second"}
+PROVENANCE = {
+    "suite": "made",
+    "runs": 3,
+    "packages": {"torch": ["2.13.0"]},
+    "benchmarks": {"adult": {"sources": {"adult.data": "abc<def>"}}},
+}
+
+
+class Page(HTMLParser):
+    """Collects tags and checks that they are balanced."""
+
+    VOID = frozenset({"meta", "img", "link", "br"})
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.seen = [], []
+
+    def handle_starttag(self, tag, attrs):
+        self.seen.append((tag, dict(attrs)))
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+def page(**changes):
+    suite = make_suite(**changes)
+    return render(make_metrics(suite), make_context(suite), PROVENANCE, IMAGES)
+
+
+def test_page_is_balanced_and_needs_nothing_else():
+    text = page()
+    parser = Page()
+    parser.feed(text)
+    assert parser.open == []
+    loaded = [attrs["src"] for tag, attrs in parser.seen if "src" in attrs]
+    assert len(loaded) == 2
+    assert all(source.startswith("data:image/png;base64,") for source in loaded)
+    assert not [tag for tag, _ in parser.seen if tag == "link"]
+
+
+def test_page_has_results_claims_and_provenance():
+    text = page()
+    assert "adult (all rows), sex; knob selected for ΔEO" in text
+    assert re.search(r'<td class="number best" data-value="0\.06\d*">6\.0 ± 1\.0</td>', text)
+    assert re.search(r'<td class="fails">fails</td>', text)
+    assert "2.13.0" in text
+
+
+def test_everything_is_escaped():
+    text = page(title="<script>alert(1)</script>")
+    assert "<script>alert" not in text
+    assert "abc&lt;def&gt;" in text
+
+
+def test_page_is_the_same_twice():
+    assert page() == page()
+
+
+@pytest.mark.parametrize("missing", ["utility", "delta_eo"])
+def test_one_seed_one_method_and_missing_metrics_are_reported(missing):
+    suite = make_suite(methods=("mtl_erm",), seeds=1)
+    assert render(without(make_metrics(suite), missing), make_context(suite), PROVENANCE, IMAGES)
+
+
+def test_report_reads_the_results_folder(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "read_context", make_context)
+    suite = make_suite()
+    make_metrics(suite).to_parquet(tmp_path / "metrics.parquet")
+    (tmp_path / "provenance.json").write_text(json.dumps(PROVENANCE))
+    with pytest.raises(FairMTError, match=r"fronts\.png: no such file"):
+        write_report(suite, tmp_path)
+    (tmp_path / "figures").mkdir()
+    for name, content in IMAGES.items():
+        (tmp_path / f"figures/{name}.png").write_bytes(content)
+    path = write_report(suite, tmp_path)
+    assert path.name == "report.html"
+    assert path.read_text(encoding="utf-8") == page()

@@ -1,0 +1,263 @@
+"""Tables: known numbers in, known tables out."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import math
+import shutil
+import subprocess
+
+import pandas as pd
+import pytest
+from reporting_frames import EFFECTS, make_context, make_metrics, make_suite, without
+
+from fairmt.reporting import tables
+from fairmt.reporting.frames import anchor_table, group_table, main_table, task_table
+from fairmt.reporting.layout import DASH, Cell, Section, escape_latex, latex, markdown, percent
+from fairmt.reporting.tables import main_sections, main_table_text, tables_of, write_tables
+
+ANCHOR = {
+    "benchmark": "adult",
+    "method": "mtl_erm",
+    "metric": "delta_dp",
+    "published": 0.21,
+    "source": "a book",
+    "tolerance": 0.01,
+}
+
+
+@pytest.fixture
+def patched_context(monkeypatch):
+    """Make the writers use the generated suite's context in place of the configuration."""
+    monkeypatch.setattr(tables, "read_context", make_context)
+
+
+def row_of(table, **values):
+    for column, value in values.items():
+        table = table[table[column] == value]
+    assert len(table) == 1
+    return table.iloc[0]
+
+
+def printed(section, method):
+    """A competitor's or control's cells by column."""
+    rows = [row for row in (*section.rows, *section.controls) if row[0].text == method]
+    assert len(rows) == 1
+    return dict(zip(section.header, rows[0], strict=True))
+
+
+def test_main_table_has_the_selected_knob_and_its_test_values():
+    suite = make_suite()
+    row = row_of(
+        main_table(make_metrics(suite), make_context(suite)), method="fairmt_eo", criterion="delta_eo"
+    )
+    # Knob 1 costs one point of .80, more than the 1 % tolerance: knob 0 stays.
+    assert row["knob_value"] == 0
+    assert row["within_tolerance"]
+    assert row["utility"] == pytest.approx(0.80)
+    assert row["delta_dp"] == pytest.approx(0.14)
+    assert row["delta_eo"] == pytest.approx(0.06)
+    assert row["seeds"] == 3
+    # t quantile 4.303 with 2 degrees of freedom, standard deviation .004.
+    assert row["utility_high"] - row["utility"] == pytest.approx(4.30265 * 0.004 / math.sqrt(3), rel=1e-4)
+
+
+def test_a_wider_tolerance_selects_a_fairer_knob():
+    suite = make_suite(selection={"rule": "fairest-within-tolerance", "tolerance": 0.02})
+    row = row_of(
+        main_table(make_metrics(suite), make_context(suite)), method="fairmt_eo", criterion="delta_dp"
+    )
+    assert row["knob_value"] == 1
+    assert row["delta_dp"] == pytest.approx(0.14 * 0.9)
+
+
+def test_flagged_selection_is_marked_and_never_best():
+    effects = {"diff_dp": (0.70, 0.01, 0.01, 0.0)}
+    suite = make_suite()
+    context = make_context(suite)
+    section = main_sections(main_table(make_metrics(suite, effects=effects), context), context)[0]
+    cells = printed(section, "diff_dp")
+    assert cells["Selected knob"].text.endswith("†")
+    assert not cells["ΔEO"].best
+    assert printed(section, "fairmt_eo")["ΔEO"].best
+    assert not printed(section, "mtl_erm")["ΔEO"].best
+
+
+def test_controls_stand_below_and_are_never_best():
+    suite = make_suite(methods=("oracle", "constant", "mtl_erm", "fairmt_eo"))
+    context = make_context(suite)
+    for section in main_sections(main_table(make_metrics(suite), context), context):
+        assert [row[0].text for row in section.rows] == ["mtl_erm", "fairmt_eo"]
+        assert [row[0].text for row in section.controls] == ["oracle", "constant"]
+        assert not any(cell.best for row in section.controls for cell in row)
+
+
+def test_unsupported_method_has_dashes_and_a_reason():
+    suite = make_suite()
+    context = make_context(suite, unsupported={("adult", "diff_dp"): "does not support regression"})
+    metrics = make_metrics(suite)
+    metrics = metrics[metrics["method"] != "diff_dp"]
+    section = main_sections(main_table(metrics, context), context)[0]
+    assert {cell.text for cell in printed(section, "diff_dp").values()} == {"diff_dp", DASH}
+    assert "diff_dp does not support regression." in section.notes
+
+
+def test_missing_metric_is_a_dash_and_not_zero():
+    suite = make_suite()
+    context = make_context(suite)
+    section = main_sections(main_table(without(make_metrics(suite), "delta_dp"), context), context)[0]
+    cells = printed(section, "mtl_erm")
+    assert cells["ΔDP"].text == DASH
+    assert not cells["ΔDP"].best
+    assert cells["ΔEO"].text == "10.0 ± 1.0"
+
+
+def test_one_seed_has_no_interval():
+    suite = make_suite(seeds=1)
+    context = make_context(suite)
+    section = main_sections(main_table(make_metrics(suite), context), context)[0]
+    assert printed(section, "mtl_erm")["Utility"].text == "80.0"
+
+
+def test_task_table_has_every_attribute_task_and_criterion():
+    suite = make_suite()
+    table = task_table(make_metrics(suite), make_context(suite))
+    assert len(table) == len(EFFECTS) * 2 * 2 * 2
+    row = row_of(table, method="mtl_erm", criterion="delta_dp", attribute="race", task="income")
+    assert row["delta_dp"] == pytest.approx(2 * 1.2 * 0.20)
+    assert row["utility"] == pytest.approx(0.80)
+    assert list(table["attribute"].unique()) == ["sex", "race"]
+
+
+def test_group_table_has_the_utility_of_every_group():
+    suite = make_suite()
+    table = group_table(make_metrics(suite), make_context(suite))
+    keys = {"method": "mtl_erm", "criterion": "delta_eo", "attribute": "sex", "task": "income"}
+    assert row_of(table, **keys, group="Female")["utility"] == pytest.approx(0.80 - 0.06)
+    assert row_of(table, **keys, group="Male")["utility"] == pytest.approx(0.80 + 0.06)
+
+
+@pytest.mark.parametrize(
+    ("changes", "verdict"),
+    [
+        ({}, "holds"),
+        ({"published": 0.22}, "fails"),
+        # The standard error is .004 / sqrt(3).
+        ({"published": 0.22, "standard_errors": 5}, "holds"),
+        ({"published": 0.22, "standard_errors": 4}, "fails"),
+        ({"benchmark": "elsewhere"}, "cannot be tested here"),
+        ({"metric": "no_such_metric"}, "cannot be tested here"),
+    ],
+)
+def test_anchor_verdicts(changes, verdict):
+    suite = make_suite(anchors=(ANCHOR | changes,))
+    table = anchor_table(make_metrics(suite), make_context(suite))
+    assert row_of(table, source="a book")["verdict"] == verdict
+
+
+def test_anchor_is_measured_at_the_default_knob_value():
+    anchor = ANCHOR | {"method": "fairmt_eo", "metric": "utility", "published": 0.79, "tolerance": 0.001}
+    suite = make_suite(anchors=(anchor,))
+    table = anchor_table(make_metrics(suite), make_context(suite))
+    assert row_of(table, method="fairmt_eo")["measured"] == pytest.approx(0.79)
+    assert row_of(table, method="fairmt_eo")["verdict"] == "holds"
+
+
+def test_files_are_written_in_three_formats_and_are_the_same_twice(tmp_path, patched_context):
+    suite = make_suite(anchors=(ANCHOR,))
+    metrics = make_metrics(suite)
+    first = write_tables(metrics, suite, tmp_path / "a")
+    names = ("main", "tasks", "groups", "anchors")
+    assert {path.name for path in first} == {
+        f"{name}.{end}" for name in names for end in ("md", "csv", "tex")
+    }
+    # The order of the rows of the metrics is no information.
+    second = write_tables(metrics.sort_values("metric", kind="stable"), suite, tmp_path / "b")
+    assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
+
+
+def test_csv_keeps_full_precision(tmp_path, patched_context):
+    suite = make_suite(methods=("mtl_erm",))
+    metrics = make_metrics(suite, effects={"mtl_erm": (1 / 3, 0.1, 0.1, 0.0)}, noise=0.0)
+    write_tables(metrics, suite, tmp_path)
+    table = pd.read_csv(tmp_path / "main.csv", dtype={"utility": str})
+    assert float(table["utility"].iloc[0]) == 1 / 3
+
+
+def test_markdown_names_the_variant_and_marks_the_best(tmp_path, patched_context):
+    suite = make_suite()
+    write_tables(make_metrics(suite), suite, tmp_path)
+    text = (tmp_path / "main.md").read_text()
+    assert "adult (all rows), sex; knob selected for ΔEO" in text
+    assert "**6.0 ± 1.0**" in text
+
+
+def test_no_anchors_no_anchor_table():
+    assert list(tables_of(make_suite())) == ["main", "tasks", "groups"]
+
+
+def test_terminal_table_has_every_method(patched_context):
+    suite = make_suite()
+    text = main_table_text(make_metrics(suite), suite)
+    assert all(name in text for name in suite.methods)
+    assert "6.0 ± 1.0 *" in text
+
+
+@pytest.mark.parametrize("methods", [("mtl_erm",), ("mtl_erm", "constant")])
+def test_degenerate_suites_have_tables(methods, tmp_path, patched_context):
+    suite = make_suite(methods=methods, seeds=1, anchors=(ANCHOR,))
+    metrics = make_metrics(suite)
+    for metric in ("utility", "delta_eo", "delta_dp"):
+        assert write_tables(without(metrics, metric), suite, tmp_path)
+
+
+def test_latex_escapes_every_special_character():
+    assert escape_latex(r"a_b & 5% #1 {x} ~ ^ \ $") == (
+        r"a\_b \& 5\% \#1 \{x\} \textasciitilde{} \textasciicircum{} \textbackslash{} \$"
+    )
+
+
+def test_latex_rows_are_complete():
+    section = Section("T_1", ("Method", "ΔEO"), [[Cell("a_b"), Cell("1 ± 2", 1.0, best=True)]])
+    text = latex(("About 100 %",), [section])
+    assert r"a\_b & \textbf{1 $\pm$ 2} \\" in text
+    assert r"\caption{T\_1}" in text
+    assert r"\begin{tabular}{lr}" in text
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="needs pdflatex")
+def test_latex_compiles(tmp_path, patched_context):
+    suite = make_suite(anchors=(ANCHOR | {"source": "50 % of {a_b} & c^2 #1 \\ ~"},))
+    write_tables(make_metrics(suite), suite, tmp_path)
+    inputs = "".join(rf"\input{{{name}}}" for name in tables_of(suite))
+    (tmp_path / "all.tex").write_text(
+        rf"\documentclass{{article}}\usepackage{{booktabs}}\begin{{document}}{inputs}\end{{document}}"
+    )
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "all.tex"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-2000:]
+
+
+def test_markdown_cells_keep_pipes_and_stars():
+    section = Section("T", ("Method",), [[Cell("a|b*c")]])
+    assert r"a\|b\*c" in markdown("T", (), [section])
+
+
+def test_percent_never_prints_minus_zero():
+    assert percent(-0.0001) == "0.0"
+
+
+def test_tables_follow_the_suites_order():
+    suite = make_suite(methods=("fairmt_eo", "mtl_erm", "diff_dp"), benchmarks=("second", "adult"))
+    table = main_table(make_metrics(suite), make_context(suite))
+    assert list(table["benchmark"].unique()) == ["second", "adult"]
+    assert list(table["method"].head(3)) == ["fairmt_eo", "mtl_erm", "diff_dp"]
+    assert io.StringIO(table.to_csv()).readline().startswith(",benchmark,variant,attribute,criterion,method")
+
+
+def test_results_of_methods_outside_the_suite_are_ignored():
+    suite = make_suite()
+    smaller = dataclasses.replace(suite, methods=("mtl_erm",))
+    table = main_table(make_metrics(suite), make_context(smaller))
+    assert set(table["method"]) == {"mtl_erm"}
