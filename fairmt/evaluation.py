@@ -176,6 +176,8 @@ def _thresholds(
 def _in_solution_order(path: Path, meta: Meta, solution: Solution) -> dict[str, np.ndarray]:
     """The file's predictions, checked and in the solution's order of rows, float64 [M, size] per task."""
     ids, splits, predicted = read_predictions(path, meta.tasks)
+    if ids.dtype.kind not in "iu":
+        raise FairMTError(f"{path}: column 'id': integers expected, none missing, found type {ids.dtype}")
     unknown = sorted(set(splits.tolist()) - set(EVALUATED), key=str)
     if unknown:
         raise FairMTError(f"{path}: column 'split': validation and test expected, found {unknown[0]!r}")

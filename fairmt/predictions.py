@@ -79,6 +79,10 @@ def read_predictions(
     missing = [name for name in wanted if name not in table.column_names]
     if missing:
         raise FairMTError(f"{path}: column {missing[0]!r} is missing; found {table.column_names}")
+    for name in wanted[2:]:
+        kind = table.schema.field(name).type
+        if not (pa.types.is_floating(kind) or pa.types.is_integer(kind)):
+            raise FairMTError(f"{path}: column {name!r}: numbers expected, found type {kind}")
     predictions = {
         task.name: np.column_stack([table[name].to_numpy() for name in columns(task)]) for task in tasks
     }

@@ -33,7 +33,7 @@ def select(
     """The fairest knob value of every method that costs little utility.
 
     Taken is the lowest unfairness among the knob values whose utility is within ``tolerance`` of the
-    best one of ``reference``; where there is none, or none with a measurable unfairness, the highest
+    best one of ``reference``; where there is none, or none whose unfairness is known, the highest
     utility. Both are means over tasks and then over seeds; a mean with a NaN is NaN. Equal knob
     values are told apart by higher utility, then by the smaller value.
 
@@ -101,10 +101,10 @@ def _limits(utility: pd.DataFrame, reference: str, tolerance: float) -> pd.Serie
 
 def _fairest(points: pd.DataFrame) -> pd.DataFrame:
     """One row per benchmark and method."""
-    eligible = points["within_tolerance"] & points["validation_unfairness"].notna()
+    eligible = points["within_tolerance"]
     ranked = points.assign(
-        ineligible=~eligible,
+        missed=~eligible,
         unfairness=points["validation_unfairness"].where(eligible),
         loss=-points["validation_utility"],
-    ).sort_values(["benchmark", "method", "ineligible", "unfairness", "loss", "knob_value", "hash8"])
+    ).sort_values(["benchmark", "method", "missed", "unfairness", "loss", "knob_value", "hash8"])
     return ranked.drop_duplicates(["benchmark", "method"])

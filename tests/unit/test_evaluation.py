@@ -223,7 +223,9 @@ SPOILT = {
         lambda t: t.assign(split=t["split"].astype(str).replace("test", "tset")),
         "'split': validation and test expected, found 'tset'",
     ),
+    "names as ids": (lambda t: t.assign(id="row" + t["id"].astype(str)), "'id': integers expected"),
     "missing column": (lambda t: t.drop(columns="four:2"), "'four:2' is missing"),
+    "text": (lambda t: t.assign(**{"two:0": t["two:0"].astype(str)}), "'two:0': numbers expected"),
     "not finite": (
         lambda t: spoil(t, "test", "amounts:1", lambda _: np.inf),
         "'amounts': 1 values are not finite",

@@ -32,7 +32,7 @@ def long_form(points, benchmark="adult", seeds=(-0.002, 0.002)):
                         place = (*identity, split, attribute)
                         rows.append((*place, "", task, "delta_eo", factor * sign * twist * (eo + shift)))
                         rows.append((*place, "", task, "delta_dp", factor * sign * twist * (dp + shift)))
-                        rows.append((*place, "Male", task, "utility", 1 - knob))
+                        rows += [(*place, "Male", task, name, 1 - knob) for name in ("utility", "delta_eo")]
     columns = ["benchmark", "method", "hash8", "knob", "knob_value", "seed", "split"]
     return pd.DataFrame(rows, columns=[*columns, "attribute", "group", "task", "metric", "value"])
 
@@ -102,6 +102,10 @@ def test_negative_utilities_have_a_limit_below_the_best():
 def test_an_unmeasured_gap_is_not_a_small_one():
     points = [*FAIR, ("fair", 20.0, 0.9, np.nan, np.nan)]
     assert chosen(long_form(ERM + points)).loc[("adult", "fair", "delta_eo"), "knob_value"] == 1.0
+    metrics = long_form(ERM + FAIR)
+    one_seed = (metrics["hash8"] == "fair1.0") & (metrics["seed"] == 0) & (metrics["metric"] == "delta_eo")
+    metrics.loc[one_seed, "value"] = np.nan
+    assert chosen(metrics).loc[("adult", "fair", "delta_eo"), "knob_value"] == 0.1
     unmeasured = [(*point[:3], np.nan, np.nan) for point in FAIR]
     row = chosen(long_form(ERM + unmeasured)).loc[("adult", "fair", "delta_eo")]
     assert row["knob_value"] == 0.1
