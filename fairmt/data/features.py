@@ -46,8 +46,7 @@ def build_features(
     for column in spec.get("numeric", ()):
         values = _numbers(frame[column])
         if spec.get("standardise", True):
-            centre, scale = values[train].mean(), values[train].std()
-            values = (values - centre) / (scale if scale > 0 else 1.0)
+            values = _standardised(values, values[train])
         blocks.append(values[:, None])
         names.append(column)
     for column in spec.get("categorical", ()):
@@ -63,12 +62,18 @@ def _numbers(column: pd.Series) -> np.ndarray:
     values = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
     broken = ~np.isfinite(values)
     if broken.any():
-        example = column[broken].iloc[0]
+        example = column[broken].tolist()[0]
         raise FairMTError(
             f"feature {column.name!r}: expected a finite number in every row, found {broken.sum()} of "
             f"{len(values)} rows without (row {column.index[broken][0]}: {example!r})"
         )
     return values
+
+
+def _standardised(values: np.ndarray, train: np.ndarray) -> np.ndarray:
+    # A constant's computed deviation is rounding error; dividing by it would turn that into a signal.
+    constant = train.min() == train.max()
+    return values - train[0] if constant else (values - train.mean()) / train.std()
 
 
 def _one_hot(column: pd.Series, train: np.ndarray) -> tuple[np.ndarray, list[str]]:

@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 from fairmt.data.dataset import Dataset, RawFile
 from fairmt.errors import FairMTError
@@ -28,6 +28,10 @@ log = logging.getLogger(__name__)
 
 class _Refused(Exception):
     """A source does not have the file that is wanted; the message says what it has."""
+
+
+class _Reader(Protocol):
+    def read(self, size: int, /) -> bytes: ...
 
 
 def mirrors_from_environment() -> tuple[Path, ...]:
@@ -89,9 +93,10 @@ def fetch(dataset: Dataset, name: str, folder: Path, mirrors: Sequence[Path] = (
             )
         for source, copy in _sources(file, mirrors):
             try:
-                with _part(target) as (part, temporary):
-                    copy(part)
-                    _check(temporary, file.sha256)
+                with _part(target) as part:
+                    with part.open("wb") as stream:
+                        copy(stream)
+                    _check(part, file.sha256)
                 log.info("%s: from %s", target, source)
                 return target
             except _Refused as error:
@@ -126,8 +131,6 @@ def _copy_stored(stored: Path, file: RawFile, out: BinaryIO) -> None:
             )
         with gzip.open(stored) if stored.suffix == ".gz" else stored.open("rb") as source:
             _stream(source, out)
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise _Refused(f"not a readable gzip file: {error}") from None
     except PermissionError as error:
         raise _Refused(str(error)) from None
 
@@ -139,7 +142,7 @@ def _download(url: str, out: BinaryIO) -> None:
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise _Refused(str(error)) from None
     with response:
-        written = _stream(_Guarded(response), out)
+        written = _stream(response, out)
         announced = response.headers.get("Content-Length")
         if announced is not None and announced.isdigit() and int(announced) != written:
             raise _Refused(f"expected {announced} bytes, found {written}: truncated")
@@ -147,27 +150,22 @@ def _download(url: str, out: BinaryIO) -> None:
             raise _Refused(f"expected a data file, found an HTML page ({written} bytes)")
 
 
-class _Guarded:
-    """A response whose network errors are refusals, so that errors of the disk stay apart."""
-
-    def __init__(self, response: http.client.HTTPResponse) -> None:
-        self.response = response
-
-    def read(self, size: int) -> bytes:
-        try:
-            return self.response.read(size)
-        except (OSError, http.client.HTTPException) as error:
-            raise _Refused(f"broke off: {error!r}") from None
-
-
-def _stream(source: BinaryIO | _Guarded, out: BinaryIO) -> int:
+def _stream(source: _Reader, out: BinaryIO) -> int:
     written = 0
-    while chunk := source.read(CHUNK):
+    while chunk := _read(source):
         written += len(chunk)
         if written > LIMIT:
             raise _Refused(f"more than {LIMIT} bytes")
         out.write(chunk)
     return written
+
+
+def _read(source: _Reader) -> bytes:
+    """A chunk; errors of the source are refusals, so that errors of the disk stay apart from them."""
+    try:
+        return source.read(CHUNK)
+    except (OSError, EOFError, zlib.error, http.client.HTTPException) as error:
+        raise _Refused(f"broke off: {error!r}") from None
 
 
 def _check(path: Path, expected: tuple[str, ...]) -> None:
@@ -182,15 +180,14 @@ def _check(path: Path, expected: tuple[str, ...]) -> None:
 
 
 @contextmanager
-def _part(target: Path) -> Iterator[tuple[BinaryIO, Path]]:
-    """A file beside the target that is closed before, and renamed to it after, a successful block."""
-    temporary = target.with_name(f".{target.name}.{socket.gethostname()}.{os.getpid()}.part")
+def _part(target: Path) -> Iterator[Path]:
+    """A path beside the target that takes its place after a successful block."""
+    part = target.with_name(f".{target.name}.{socket.gethostname()}.{os.getpid()}.part")
     try:
-        with temporary.open("wb", buffering=0) as stream:
-            yield stream, temporary
-        os.replace(temporary, target)
+        yield part
+        os.replace(part, target)
     finally:
-        temporary.unlink(missing_ok=True)
+        part.unlink(missing_ok=True)
 
 
 def _sweep(folder: Path, name: str) -> None:

@@ -129,7 +129,7 @@ def _check_learnable(name: str, spec: Mapping[str, Any], labels: np.ndarray) -> 
         if len(known) == 0:
             raise FairMTError(f"tasks.{name}: column {column!r} has no label in any training row")
         if (known == known[0]).all():
-            found = spec["classes"][int(known[0])] if spec["kind"] == "classification" else known[0]
+            found = spec["classes"][int(known[0])] if spec["kind"] == "classification" else float(known[0])
             raise FairMTError(
                 f"tasks.{name}: column {column!r} has one value only in all {len(known)} labelled training "
                 f"rows: {found!r}"
@@ -141,7 +141,7 @@ def _coded(column: pd.Series, values: list[Any], task: str) -> np.ndarray:
     unknown = column[codes.isna() & column.notna()]
     if len(unknown):
         raise FairMTError(
-            f"tasks.{task}: column {column.name!r}: expected one of {values}, found {unknown.iloc[0]!r} "
+            f"tasks.{task}: column {column.name!r}: expected one of {values}, found {unknown.tolist()[0]!r} "
             f"in {len(unknown)} rows"
         )
     return codes.to_numpy(dtype=np.float32, na_value=np.nan)
@@ -153,6 +153,6 @@ def _numbers(column: pd.Series, task: str) -> np.ndarray:
     if broken.any():
         raise FairMTError(
             f"tasks.{task}: column {column.name!r}: expected a finite number or nothing, found "
-            f"{column[broken].iloc[0]!r} in {broken.sum()} rows"
+            f"{column[broken].tolist()[0]!r} in {broken.sum()} rows"
         )
     return values
