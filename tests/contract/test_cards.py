@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from conftest import CONFIG
+from tiny_runs import CONFIG
 
 from fairmt.methods.base import Method
 from fairmt.methods.registry import BASELINES, LEARNING_RATE_FACTOR, read_cards

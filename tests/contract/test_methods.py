@@ -5,8 +5,8 @@ import shutil
 import numpy as np
 import pytest
 import torch
-from conftest import CONFIG, KINDS
 from safetensors.numpy import load_file, save_file
+from tiny_runs import CONFIG, KINDS
 
 from fairmt.data.prepared import read_meta
 from fairmt.methods.base import Batch
