@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 import pandas as pd
+from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 _COLUMNS = 3
 _ROW, _TITLES, _LEGEND = 0.11, 0.6, 0.3
 """Heights in inches: of one dumbbell, of a panel's title and axis, of a benchmark's legend."""
+_SPAN = 4.0
 _CRITERION = "delta_eo"
 
 
@@ -31,7 +33,8 @@ def group_points(metrics: pd.DataFrame, context: Context) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row per benchmark, task, method and group, with columns before and after.
+        One row per benchmark, task, method and group. Columns before, after and clear: whether the
+        95 % t interval of the change, paired by seed, excludes 0.
     """
     rows = selected_runs(metrics, context)
     rows = rows[
@@ -42,14 +45,17 @@ def group_points(metrics: pd.DataFrame, context: Context) -> pd.DataFrame:
         & (rows["attribute"] == rows["benchmark"].map(context.training_attributes))
         & ~rows["method"].isin(context.controls)
     ]
+    cell = ["benchmark", "task", "group", "seed"]
+    reference = rows["method"] == context.suite.reference
+    before = rows.loc[reference, [*cell, "value"]].rename(columns={"value": "before"})
+    pairs = rows.loc[~reference, [*cell, "method", "value"]].rename(columns={"value": "after"})
+    pairs = pairs.merge(before, on=cell)
+    pairs["value"] = pairs["after"] - pairs["before"]
     keys = ["benchmark", "task", "method", "group"]
-    means = summarise(rows, keys)[[*keys, "mean"]]
-    means["mean"] *= 100
-    reference = means["method"] == context.suite.reference
-    before = means[reference].drop(columns="method").rename(columns={"mean": "before"})
-    return (
-        means[~reference].rename(columns={"mean": "after"}).merge(before, on=["benchmark", "task", "group"])
-    )
+    changes = summarise(pairs, keys)
+    changes["clear"] = (changes["low"] > 0) | (changes["high"] < 0)
+    means = 100 * pairs.groupby(keys, sort=False)[["before", "after"]].mean()
+    return means.reset_index().merge(changes[[*keys, "clear"]], on=keys)
 
 
 def draw_groups(metrics: pd.DataFrame, context: Context) -> Figure:
@@ -67,10 +73,11 @@ def draw_groups(metrics: pd.DataFrame, context: Context) -> Figure:
         lines[name] * (_ROW * max(len(methods), 4) * max(len(groups[name]) + 0.5, 2) + _TITLES) + _LEGEND
         for name in context.benchmarks
     ]
-    figure = Figure(figsize=(WIDTH, sum(heights) + 0.25), layout="constrained")
+    figure = Figure(figsize=(WIDTH, sum(heights) + 0.4), layout="constrained")
     figure.suptitle(
         f"Utility per group on the test split: from {context.suite.reference} to each method "
-        f"(knob selected for {SYMBOLS[_CRITERION]})",
+        f"(knob selected for {SYMBOLS[_CRITERION]});\n"
+        "pale where the 95 % t interval of the change, paired by seed, includes 0",
         fontsize=8,
     )
     blocks = figure.subfigures(len(heights), 1, squeeze=False, height_ratios=heights)[:, 0]
@@ -94,18 +101,35 @@ def _draw_panel(axis: Axes, panel: pd.DataFrame, methods: list[str], groups: lis
         for index, group in enumerate(groups):
             if group not in rows.index:
                 continue
-            before, after = rows.loc[group, ["before", "after"]]
+            before, after, clear = rows.loc[group, ["before", "after", "clear"]]
             y = place + step * (index - (len(groups) - 1) / 2)
             colour = COLOURS[1 + index % (len(COLOURS) - 1)]
-            axis.plot([before, after], [y, y], color=colour, linewidth=1.4, alpha=0.5, zorder=2)
+            axis.plot(
+                [before, after], [y, y], color=colour, linewidth=1.4, alpha=0.7 if clear else 0.3, zorder=2
+            )
             axis.scatter([before], [y], s=14, facecolors="white", edgecolors=colour, linewidths=0.9, zorder=3)
-            axis.scatter([after], [y], s=16, color=colour, zorder=4)
+            filling = colour if clear else _paler(colour)
+            axis.scatter([after], [y], s=16, facecolors=filling, edgecolors=filling, zorder=4)
+    _widen(axis)
     axis.set_yticks(range(len(methods)), methods)
     axis.set_ylim(max(len(methods), 1) - 0.5, -0.5)
     axis.grid(axis="y", visible=False)
     axis.xaxis.set_major_locator(MaxNLocator(8, steps=[1, 2, 5, 10]))
     for edge in range(1, len(methods)):
         axis.axhline(edge - 0.5, color="#DDDDDD", linewidth=0.5, zorder=1)
+
+
+def _widen(axis: Axes) -> None:
+    """At least `_SPAN` points of utility, so that noise does not look like a difference."""
+    low, high = axis.get_xlim()
+    missing = max(_SPAN - (high - low), 0.0)
+    axis.set_xlim(low - missing / 2, high + missing / 2)
+
+
+def _paler(colour: str) -> str:
+    """The colour mixed with white."""
+    red, green, blue = (0.4 * part + 0.6 for part in to_rgb(colour))
+    return to_hex((red, green, blue))
 
 
 def _add_legend(figure, context: Context, attribute: str, groups: list[str]) -> None:

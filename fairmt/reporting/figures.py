@@ -72,10 +72,13 @@ def save_figures(metrics: pd.DataFrame, context: Context, out: Path) -> list[Pat
     with _drawing():
         for name, draw in drawings.items():
             figure = draw(metrics, context)
+            # Lay out once, for both formats.
+            figure.draw_without_rendering()
+            figure.set_layout_engine("none")
             for ending, metadata in (("png", {"Software": None}), ("pdf", {"CreationDate": None})):
                 path = out / f"{name}.{ending}"
                 with atomic(path) as temporary:
-                    figure.savefig(temporary, format=ending, dpi=DPI, metadata=metadata, bbox_inches="tight")
+                    figure.savefig(temporary, format=ending, dpi=DPI, metadata=metadata)
                 written.append(path)
     return written
 

@@ -11,6 +11,8 @@ from fairmt.reporting.summary import CRITERIA, HEADLINE, headline, selected_runs
 from fairmt.statistics import t_interval
 
 _KEYS = ["benchmark", "variant", "attribute", "criterion", "method", "control", "knob", "knob_value"]
+LEFT_OUT = ("delta_dp_left_out", "delta_eo_left_out")
+"""Shares of the cells behind a gap that have too few samples to be compared."""
 _CHOICE = ["within_tolerance", "validation_utility", "validation_unfairness"]
 
 
@@ -57,10 +59,12 @@ def task_table(metrics: pd.DataFrame, context: Context) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Fractions; the columns of `main_table` without the validation scores, with task and kind.
+        Fractions; the columns of `main_table` without the validation scores, with task, kind and the
+        shares of cells that are left out of ΔDP and ΔEO.
     """
+    wanted = (*HEADLINE, *LEFT_OUT)
     rows = selected_runs(metrics, context)
-    rows = rows[(rows["group"] == "") & (rows["task"] != "mean") & rows["metric"].isin(HEADLINE)]
+    rows = rows[(rows["group"] == "") & (rows["task"] != "mean") & rows["metric"].isin(wanted)]
     # Utility concerns no attribute: it stands beside the gaps of each.
     attributes = pd.DataFrame(
         [(name, attribute) for name, info in context.benchmarks.items() for attribute in info.attributes],
@@ -68,7 +72,10 @@ def task_table(metrics: pd.DataFrame, context: Context) -> pd.DataFrame:
     )
     utility = rows[rows["attribute"] == ""].drop(columns="attribute").merge(attributes, on="benchmark")
     rows = pd.concat([utility, rows[rows["attribute"] != ""]])
-    return _sorted(_wide(rows, context, [*_KEYS, "within_tolerance", "task", "kind"]), context)
+    table = _wide(rows, context, [*_KEYS, "within_tolerance", "task", "kind"], wanted)
+    # The shares depend on labels and groups only: they have no interval.
+    table = table.drop(columns=[f"{name}{end}" for name in LEFT_OUT for end in ("_low", "_high")])
+    return _sorted(table, context)
 
 
 def group_table(metrics: pd.DataFrame, context: Context) -> pd.DataFrame:

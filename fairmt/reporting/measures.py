@@ -128,8 +128,7 @@ def levelling_down(
     """Utility that the best-served groups lose, over the gap between groups that is closed.
 
     Both are summed over tasks and benchmarks; the best-served group is that of ``reference``, and a
-    gap is the highest minus the lowest utility. 0 is levelling up, 1 pure levelling down; NaN where
-    no gap is closed.
+    gap is the highest minus the lowest utility. 0 is levelling up, 1 pure levelling down.
     """
     lost, closed = [], []
     for benchmark in benchmarks:
@@ -142,7 +141,9 @@ def levelling_down(
         lost.append(loss.clip(lower=0).groupby("seed").sum())
         closed.append((gap_before - gap_after).clip(lower=0).groupby("seed").sum())
     total = pd.concat(closed, axis=1).sum(axis=1)
-    return pd.concat(lost, axis=1).sum(axis=1) / total.where(total > 0)
+    if (total == 0).any():
+        raise Untestable(f"{method} does not close any gap in utility between groups, for at least one seed")
+    return pd.concat(lost, axis=1).sum(axis=1) / total
 
 
 def hypervolume_difference(

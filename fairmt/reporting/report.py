@@ -26,8 +26,8 @@ CAPTIONS = {
     "seeds with 95 % t intervals in both directions. The dashed stairs are the Pareto front of all methods "
     "but the controls.",
     "groups": "Utility per group of the training attribute. Each line leads from the reference (hollow) to a "
-    "method (filled): a gap can close because the worse-served group rises or because the better-served one "
-    "falls.",
+    "method (filled), pale where the interval of the change includes 0. A gap can close because the "
+    "worse-served group rises or because the better-served one falls.",
 }
 
 

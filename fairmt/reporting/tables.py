@@ -12,7 +12,7 @@ import pandas as pd
 from fairmt.config import Suite
 from fairmt.files import write_text
 from fairmt.reporting.context import Context, read_context
-from fairmt.reporting.frames import anchor_table, group_table, main_table, task_table
+from fairmt.reporting.frames import LEFT_OUT, anchor_table, group_table, main_table, task_table
 from fairmt.reporting.layout import DASH, Cell, Section, latex, markdown, percent, plain
 from fairmt.reporting.summary import SYMBOLS
 
@@ -125,7 +125,13 @@ def task_sections(table: pd.DataFrame, context: Context) -> list[Section]:
             ],
         )
         title = f"{_heading(context, benchmark, attribute)}; {task} ({block['kind'].iloc[0]})"
-        sections.append(Section(title, header, rows, controls, text_columns=2))
+        notes = [
+            f"{100 * block[name].max():.0f} % of the cells behind {SYMBOLS[name.removesuffix('_left_out')]} "
+            "have too few samples to be compared and are left out."
+            for name in LEFT_OUT
+            if block[name].max() > 0
+        ]
+        sections.append(Section(title, header, rows, controls, notes, text_columns=2))
     return sections
 
 

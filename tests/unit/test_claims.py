@@ -101,6 +101,7 @@ def test_levelling_down_without_a_closed_gap_cannot_be_tested(tmp_path):
     metrics = make_metrics(suite, effects={"fairmt_eo": (0.80, 0.2, 0.12, 0.0)})
     outcome = outcome_of(tmp_path, metrics, make_context(suite), kind="levelling-down", at_most=0.0)
     assert outcome.verdict == UNTESTABLE
+    assert "does not close any gap" in outcome.reason
 
 
 def test_hypervolume_difference_of_a_dominating_method_is_positive(tmp_path):

@@ -39,6 +39,16 @@ def test_dumbbells_lead_from_the_reference_to_the_method():
     np.testing.assert_allclose(row[["before", "after"]].to_numpy(), [[74.0, 76.4]])
 
 
+def test_a_change_is_clear_if_its_paired_interval_excludes_zero():
+    suite = make_suite()
+    metrics = make_metrics(suite)
+    assert group_points(metrics, make_context(suite)).query("method == 'fairmt_eo'")["clear"].all()
+    # Seeds shift all methods alike; now they shift this one the other way.
+    shifted = (metrics["method"] == "fairmt_eo") & (metrics["group"] != "")
+    metrics.loc[shifted, "value"] += 0.1 * (1 - metrics.loc[shifted, "seed"])
+    assert not group_points(metrics, make_context(suite)).query("method == 'fairmt_eo'")["clear"].any()
+
+
 def test_bytes_are_the_same_twice(tmp_path):
     suite = make_suite(methods=("mtl_erm", "fairmt_eo", "oracle"))
     metrics, context = make_metrics(suite), make_context(suite)

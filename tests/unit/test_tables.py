@@ -15,7 +15,7 @@ from reporting_frames import EFFECTS, make_context, make_metrics, make_suite, wi
 from fairmt.reporting import tables
 from fairmt.reporting.frames import anchor_table, group_table, main_table, task_table
 from fairmt.reporting.layout import DASH, Cell, Section, escape_latex, latex, markdown, percent
-from fairmt.reporting.tables import main_sections, main_table_text, tables_of, write_tables
+from fairmt.reporting.tables import main_sections, main_table_text, tables_of, task_sections, write_tables
 
 ANCHOR = {
     "benchmark": "adult",
@@ -128,6 +128,20 @@ def test_task_table_has_every_attribute_task_and_criterion():
     assert row["delta_dp"] == pytest.approx(2 * 1.2 * 0.20)
     assert row["utility"] == pytest.approx(0.80)
     assert list(table["attribute"].unique()) == ["sex", "race"]
+
+
+def test_left_out_cells_are_told():
+    suite = make_suite()
+    context = make_context(suite)
+    metrics = make_metrics(suite)
+    shares = metrics[(metrics["metric"] == "delta_eo") & (metrics["task"] == "hours")]
+    metrics = pd.concat([metrics, shares.assign(metric="delta_eo_left_out", value=0.25)])
+    sections = task_sections(task_table(metrics, context), context)
+    told = {section.title.split("; ")[1]: section.notes for section in sections}
+    assert not told["income (classification)"]
+    assert told["hours (regression)"] == [
+        "25 % of the cells behind ΔEO have too few samples to be compared and are left out."
+    ]
 
 
 def test_group_table_has_the_utility_of_every_group():
