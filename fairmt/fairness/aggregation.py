@@ -49,19 +49,27 @@ def power_mean(values: Tensor, mask: Tensor, power: float = POWER) -> tuple[Tens
     return (safe * mean)[..., 0], weights
 
 
-def violations(means: Tensor, known: Tensor, one_sided: Tensor) -> tuple[Tensor, Tensor]:
+def violations(
+    means: Tensor, noise: Tensor, known: Tensor, one_sided: Tensor, confidence: float
+) -> tuple[Tensor, Tensor]:
     """Directional violation of every (cell, group), and its derivative by that group's own mean.
 
-    One-sided cells: relu(best group - u), so that only under-served groups move. Two-sided cells:
-    |mean over groups - u|, so that everybody moves to the middle. The reference is a constant.
+    One-sided cells: relu(best group - u - t), so that only under-served groups move. Two-sided
+    cells: relu(|mean over groups - u| - t), so that everybody moves to the middle. The reference is
+    a constant. The tolerance t is ``confidence`` standard errors of the difference: without it the
+    power mean reads mostly the noise of the rarest cells, C never falls to eps, and the multiplier
+    grows without end.
 
     Parameters
     ----------
     means : Tensor, [C, G]
         Mean benefit u.
+    noise : Tensor, [C, G]
+        Sampling variance of the means.
     known : bool Tensor, [C, G]
         Whether the mean rests on any sample.
     one_sided : bool Tensor, [C]
+    confidence : float
 
     Returns
     -------
@@ -75,7 +83,17 @@ def violations(means: Tensor, known: Tensor, one_sided: Tensor) -> tuple[Tensor,
     middle = torch.where(known, means, 0.0).sum(1, keepdim=True) / known.sum(1, keepdim=True).clamp(min=1)
     reference = torch.where(one_sided[:, None], best, middle)
     difference = torch.where(comparable, reference - means, 0.0)
-    return difference.abs(), -difference.sign()
+    tolerance = confidence * standard_errors(means, noise, known, one_sided)
+    violation = (difference.abs() - tolerance).clamp(min=0)
+    return violation, torch.where(violation > 0, -difference.sign(), 0.0)
+
+
+def standard_errors(means: Tensor, noise: Tensor, known: Tensor, one_sided: Tensor) -> Tensor:
+    """Standard error of the difference of every mean from its reference, [C, G]; as `violations`."""
+    best = torch.where(known, means, -torch.inf).argmax(1, keepdim=True)
+    groups = known.sum(1, keepdim=True).clamp(min=1)
+    of_middle = torch.where(known, noise, 0.0).sum(1, keepdim=True) / groups**2
+    return (noise + torch.where(one_sided[:, None], noise.gather(1, best), of_middle)).sqrt()
 
 
 class RunningMeans(nn.Module):
@@ -142,14 +160,19 @@ class Constraint(nn.Module):
     tasks, groups : int
     decay : float
         Of the running means.
+    confidence : float
+        Standard errors that a difference must exceed to count as a violation.
     """
 
     task_of: Tensor
     one_sided: Tensor
     scales: Tensor
 
-    def __init__(self, cells: Sequence[Cell], tasks: int, groups: int, decay: float) -> None:
+    def __init__(
+        self, cells: Sequence[Cell], tasks: int, groups: int, decay: float, confidence: float
+    ) -> None:
         super().__init__()
+        self.confidence = confidence
         self.running = RunningMeans(len(cells), groups, decay)
         owners = torch.tensor([cell.task for cell in cells])
         self.register_buffer("task_of", owners == torch.arange(tasks)[:, None], persistent=False)
@@ -159,7 +182,10 @@ class Constraint(nn.Module):
 
     def violations(self) -> tuple[Tensor, Tensor]:
         """Violation of every (cell, group) by the running means, and its derivative; both [C, G]."""
-        return violations(self.running.means(), self.running.known(), self.one_sided)
+        running = self.running
+        return violations(
+            running.means(), running.variances(), running.known(), self.one_sided, self.confidence
+        )
 
     @torch.no_grad()
     def fix_scales(self) -> None:
@@ -174,11 +200,11 @@ class Constraint(nn.Module):
     def noise_floor(self) -> Tensor:
         """What each task's value would be about if no group differed, [T].
 
-        A violation is then a centred normal variable with the variance of a difference of two
-        running means, whose power mean is its standard deviation times (E|N|^p)^(1/p).
+        A difference is then a centred normal variable, whose power mean is its standard error times
+        (E|N|^p)^(1/p).
         """
-        variances = self.running.variances()
-        noise = (variances + variances.amax(1, keepdim=True)).sqrt()
+        running = self.running
+        noise = standard_errors(running.means(), running.variances(), running.known(), self.one_sided)
         moment = 2 ** (POWER / 2) * math.gamma((POWER + 1) / 2) / math.sqrt(math.pi)
         return moment ** (1 / POWER) * self._by_task(noise)[0]
 

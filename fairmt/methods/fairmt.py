@@ -41,6 +41,8 @@ class FairMT(Method):
         The multiplier at the end of the warm-up.
     decay : float in [0, 1)
         Of the running statistics.
+    confidence : float
+        Standard errors that a difference between groups must exceed to count as a violation.
     """
 
     steps_done: Tensor
@@ -52,15 +54,16 @@ class FairMT(Method):
         *,
         criterion: Criterion = "eo",
         eps: float = 0.5,
-        warmup: float = 0.1,
+        warmup: float = 0.2,
         rho: float = 0.5,
         eta: float = 0.05,
         initial: float = 0.02,
         decay: float = 0.95,
+        confidence: float = 1.0,
     ) -> None:
         super().__init__(tasks, groups)
         self.cells = Cells(self.tasks, len(self.groups), criterion)
-        self.constraint = Constraint(self.cells.cells, len(self.tasks), len(self.groups), decay)
+        self.constraint = Constraint(self.cells.cells, len(self.tasks), len(self.groups), decay, confidence)
         self.dual = Dual(eps, eta, initial)
         self.warmup = warmup
         self.rho = rho

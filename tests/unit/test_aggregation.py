@@ -53,10 +53,20 @@ def test_violations_by_hand():
     means = torch.tensor([[0.2, 0.5, 0.9], [0.2, 0.5, 0.8], [0.2, 0.5, 0.9], [0.1, 0.0, 0.0]])
     known = torch.tensor([[True] * 3, [True] * 3, [True, True, False], [True, False, False]])
     one_sided = torch.tensor([True, False, True, True])
-    violation, derivative = violations(means, known, one_sided)
+    violation, derivative = violations(means, torch.zeros(4, 3), known, one_sided, 1.0)
     expected = torch.tensor([[0.7, 0.4, 0.0], [0.3, 0.0, 0.3], [0.3, 0.0, 0.0], [0.0, 0.0, 0.0]])
     torch.testing.assert_close(violation, expected)
     assert derivative.tolist() == [[-1, -1, 0], [-1, 0, 1], [-1, 0, 0], [0, 0, 0]]
+
+
+def test_differences_within_the_noise_are_no_violations():
+    """Standard errors .1 and .1 against the best group; .1 and .05 against the mean of two."""
+    means, noise = torch.tensor([[0.0, 0.3], [0.0, 0.3], [0.0, 0.1]]), torch.full((3, 2), 0.01)
+    known, one_sided = torch.ones(3, 2, dtype=torch.bool), torch.tensor([True, False, True])
+    violation, derivative = violations(means, noise, known, one_sided, 1.0)
+    first, second = 0.3 - 0.02**0.5, 0.15 - 0.015**0.5
+    torch.testing.assert_close(violation, torch.tensor([[first, 0], [second, second], [0, 0]]))
+    assert derivative.tolist() == [[-1, 0], [-1, 1], [0, 0]]
 
 
 def sums_of(benefits, groups, n_groups):
@@ -105,10 +115,10 @@ def test_variances_are_those_of_the_weighted_mean():
     assert running.means().var().item() == pytest.approx(running.variances().mean().item(), rel=0.1)
 
 
-def constraint_of(one_sided, n_groups, owners=None, decay=0.9):
+def constraint_of(one_sided, n_groups, owners=None, decay=0.9, confidence=0.0):
     owners = owners or [0] * len(one_sided)
     cells = [Cell(str(i), task, side) for i, (task, side) in enumerate(zip(owners, one_sided, strict=True))]
-    return Constraint(cells, max(owners) + 1, n_groups, decay)
+    return Constraint(cells, max(owners) + 1, n_groups, decay, confidence)
 
 
 def observe(constraint, means, samples=1000):
@@ -187,7 +197,7 @@ def test_best_served_samples_get_exactly_zero_gradient_in_one_sided_cells_only()
         name: (torch.randn(60, 1) + 2.0 * (group == 1)[:, None]).requires_grad_() for name in ("t", "r")
     }
     cells = Cells([task, binned], 2, "eo")
-    constraint = Constraint(cells.cells, 2, 2, 0.9)
+    constraint = Constraint(cells.cells, 2, 2, 0.9, 0.0)
     sums = cells.sums(outputs, y, group)
     constraint.running.update(sums)
     value, weights, _ = constraint.aggregate()
@@ -216,7 +226,7 @@ def test_gradient_of_the_whole_chain_is_that_of_the_definition():
     y = {"t": torch.randint(2, (50, 2)).double()}
     output = torch.randn(50, 2, requires_grad=True)
     cells = Cells([task], 3, "eo")
-    constraint = Constraint(cells.cells, 1, 3, 0.9)
+    constraint = Constraint(cells.cells, 1, 3, 0.9, 0.0)
     sums = cells.sums({"t": output}, y, group)
     constraint.running.update(sums)
     value, weights, _ = constraint.aggregate()
