@@ -114,7 +114,7 @@ def _draw_panel(axis: Axes, panel: pd.DataFrame, methods: list[str], groups: lis
     axis.set_yticks(range(len(methods)), methods)
     axis.set_ylim(max(len(methods), 1) - 0.5, -0.5)
     axis.grid(axis="y", visible=False)
-    axis.xaxis.set_major_locator(MaxNLocator(8, steps=[1, 2, 5, 10]))
+    axis.xaxis.set_major_locator(MaxNLocator(7, steps=[1, 2, 5, 10]))
     for edge in range(1, len(methods)):
         axis.axhline(edge - 0.5, color="#DDDDDD", linewidth=0.5, zorder=1)
 
