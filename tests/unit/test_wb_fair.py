@@ -110,15 +110,24 @@ def test_unknown_groups_are_mapped_from_the_pooled_scores():
         assert found.item() == pytest.approx(fair.median().item(), abs=0.05)
 
 
-def test_ties_share_one_value_and_nothing_is_random():
-    scores = {"v": torch.tensor([0.0, 0.0, 0.0, 1.0, 1.0, 1.0, 1.0, 0.0])[:, None]}
-    group = torch.tensor([0, 0, 0, 0, 1, 1, 1, 1])
+def test_ties_share_the_value_at_their_middle_rank():
+    """Zeros are 75 % of group 0 and 25 % of group 1, the rest ones.
+
+    The middle rank of group 0's zeros is .375, where the quantiles are 0 and 1: they go to 1/2.
+    """
+    share = torch.arange(1000) / 1000
+    scores = {"v": torch.cat([share >= 0.75, share >= 0.25]).float()[:, None]}
+    group = torch.arange(2).repeat_interleave(1000)
     method = fit([VALUE], scores, group)
-    found = method.predict(scores, group)["v"][:, 0]
-    assert found[0] == found[1] == found[2]
-    assert found[4] == found[5] == found[6]
-    assert found[0] < found[3]
-    assert torch.equal(found, fit([VALUE], scores, group).predict(scores, group)["v"][:, 0])
+    found = method.predict({"v": torch.tensor([[0.0], [1.0]] * 2)}, torch.tensor([0, 0, 1, 1]))["v"][:, 0]
+    torch.testing.assert_close(found, torch.tensor([0.5, 1.0, 0.0, 0.5]))
+
+
+def test_nothing_is_random():
+    scores = {"v": torch.arange(40.0)[:, None] // 3}
+    group = torch.arange(40) % 2
+    found = [fit([VALUE], scores, group).predict(scores, group)["v"] for _ in range(2)]
+    assert torch.equal(*found)
 
 
 def test_quantile_tables_travel_with_the_state():
