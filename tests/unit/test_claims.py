@@ -121,9 +121,10 @@ def test_partial_labels_are_measured_per_regime(tmp_path):
     metrics = make_metrics(suite)
     partial = outcome_of(tmp_path, metrics, make_context(suite, "mcar 50 %"), partial_labels=True)
     assert list(partial.measured) == ["mcar 50 %"]
-    full = outcome_of(tmp_path, metrics, make_context(suite), partial_labels=True)
-    assert full.verdict == UNTESTABLE
-    assert "missing training labels" in full.reason
+    for regime in ("full", "natural"):
+        outcome = outcome_of(tmp_path, metrics, make_context(suite, regime), partial_labels=True)
+        assert outcome.verdict == UNTESTABLE
+        assert outcome.reason == "no benchmark of suite made removes training labels"
 
 
 def test_a_method_outside_the_suite_cannot_be_tested(tmp_path):
