@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from tabulate import tabulate
@@ -112,7 +112,7 @@ def latex(legend: Sequence[str], sections: Sequence[Section]) -> str:
         lines += [
             "",
             r"\begin{table}[htbp]",
-            r"\centering\footnotesize\setlength{\tabcolsep}{4pt}",
+            r"\centering\footnotesize\setlength{\tabcolsep}{3pt}",
             rf"\caption{{{escape_latex(section.title)}}}",
             rf"\begin{{tabular}}{{{columns}}}",
             r"\toprule",
@@ -139,7 +139,7 @@ def escape_latex(text: str) -> str:
     return "".join(_LATEX.get(character, character) for character in text)
 
 
-def _grid(section: Section, style: str, show) -> str:
+def _grid(section: Section, style: str, show: Callable[[Cell], str]) -> str:
     rows = [[show(cell) for cell in row] for row in (*section.rows, *section.controls)]
     numbers = len(section.header) - section.text_columns
     return tabulate(
