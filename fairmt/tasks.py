@@ -6,6 +6,7 @@ Heads of regression tasks work in training standard deviations; `Task.probabilit
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
@@ -66,6 +67,8 @@ class Task:
             raise FairMTError(
                 f"task {self.name!r}: kind must be one of {get_args(Kind)}, found {self.kind!r}"
             )
+        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", self.name):
+            raise FairMTError(f"task {self.name!r}: a name of letters, digits and _ was expected")
         smallest = 2 if self.kind == "classification" else 1
         if self.size < smallest:
             raise FairMTError(

@@ -1,7 +1,9 @@
 """Networks: what is shared, what is not, and what heads read."""
 
+import pytest
 import torch
 
+from fairmt.errors import FairMTError
 from fairmt.models.build import build_trunk_and_heads
 from fairmt.models.mlp import mlp
 from fairmt.models.networks import SeparateTrunks, SharedTrunk
@@ -75,3 +77,8 @@ def test_mlp_without_hidden_layers_is_linear():
 def test_dropout_follows_every_hidden_layer():
     assert sum(isinstance(layer, torch.nn.Dropout) for layer in mlp(3, [4, 4], 2, dropout=0.5)) == 2
     assert not any(isinstance(layer, torch.nn.Dropout) for layer in mlp(3, [4, 4], 2))
+
+
+def test_a_task_name_that_torch_reserves_is_refused():
+    with pytest.raises(FairMTError, match="'values'"):
+        build_trunk_and_heads(CONFIG, 4, [Task("values", "regression", 1)])

@@ -106,3 +106,9 @@ def test_decisions():
 def test_bad_definitions_name_task_and_field(fields, message):
     with pytest.raises(FairMTError, match=rf"task 'age': .*{message}"):
         Task("age", **fields)
+
+
+@pytest.mark.parametrize("name", ["", "two words", "a.b", "1st"])
+def test_names_that_column_and_module_names_cannot_hold_are_refused(name):
+    with pytest.raises(FairMTError, match="a name of letters"):
+        Task(name, "regression", 1)

@@ -41,7 +41,12 @@ class Project:
         scripts = str(Path(sys.executable).parent)
         environment = os.environ | {"PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}"} | variables
         return subprocess.run(
-            [command, *arguments], cwd=self.folder, env=environment, capture_output=True, text=True, timeout=300
+            [command, *arguments],
+            cwd=self.folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=300,
         )
 
     def snakemake(self, *arguments: str, suite: str = "tiny") -> str:
@@ -70,7 +75,9 @@ def _create(folder: Path) -> Project:
     shutil.copy(ROOT / "Snakefile", folder)
     for name in ("mtl_erm", "diff_eodd", "constant", "oracle"):
         shutil.copytree(
-            ROOT / "baselines" / name, folder / "baselines" / name, ignore=shutil.ignore_patterns("__pycache__")
+            ROOT / "baselines" / name,
+            folder / "baselines" / name,
+            ignore=shutil.ignore_patterns("__pycache__"),
         )
     (folder / "config/benchmarks/tiny.yaml").write_text(BENCHMARK)
     (folder / "config/suites/tiny.yaml").write_text(SUITE)

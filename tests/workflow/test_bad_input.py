@@ -25,7 +25,9 @@ def test_unknown_method_in_a_suite(project):
 
 def test_misspelt_key_in_a_suite(project):
     project.edit("config/suites/tiny.yaml", "seeds:", "sedes:")
-    _refused(project.run("snakemake", "--config", "suite=tiny"), "config/suites/tiny.yaml", "'sedes'", "'seeds'")
+    _refused(
+        project.run("snakemake", "--config", "suite=tiny"), "config/suites/tiny.yaml", "'sedes'", "'seeds'"
+    )
 
 
 def test_misspelt_key_on_the_command_line(project):
@@ -33,7 +35,9 @@ def test_misspelt_key_on_the_command_line(project):
 
 
 def test_unknown_suite_and_benchmark(project):
-    _refused(project.run("snakemake", "--config", "suite=tinny"), "unknown suite 'tinny'; did you mean 'tiny'?")
+    _refused(
+        project.run("snakemake", "--config", "suite=tinny"), "unknown suite 'tinny'; did you mean 'tiny'?"
+    )
     _refused(project.run("fairmt", "prepare", "adlut-sex"), "unknown benchmark 'adlut-sex'", "adult-sex")
 
 
@@ -45,7 +49,8 @@ def test_unknown_key_in_a_method_card(project):
 def test_a_misspelt_benchmark_key(project):
     project.edit("config/benchmarks/tiny.yaml", "batch_size", "batchsize")
     _refused(
-        project.run("fairmt", "prepare", "tiny"), "config/benchmarks/tiny.yaml: training: unknown key 'batchsize'"
+        project.run("fairmt", "prepare", "tiny"),
+        "config/benchmarks/tiny.yaml: training: unknown key 'batchsize'",
     )
 
 

@@ -63,19 +63,27 @@ def test_comments_and_docstrings_retrain_nothing(finished):
 
 def test_tables_come_from_stored_metrics_alone_and_are_byte_identical(finished):
     results = finished.folder / "results/tiny"
-    before = _files(results / "tables") | _files(results / "figures") | {"": (results / "report.html").read_bytes()}
+    before = (
+        _files(results / "tables")
+        | _files(results / "figures")
+        | {"": (results / "report.html").read_bytes()}
+    )
     for name in ("runs", "evaluations", "tables", "figures"):
         shutil.rmtree(results / name)
     shutil.rmtree(finished.folder / "data")
     rules = ("table", "figure", "claims", "html")
     output = finished.snakemake("--allowed-rules", *rules, "--forcerun", *rules, "--", "tables")
     assert "rule train" not in output
-    after = _files(results / "tables") | _files(results / "figures") | {"": (results / "report.html").read_bytes()}
+    after = (
+        _files(results / "tables")
+        | _files(results / "figures")
+        | {"": (results / "report.html").read_bytes()}
+    )
     assert after == before
 
 
 def test_prune_deletes_what_no_current_run_refers_to(finished):
-    finished.edit("baselines/diff_eodd/method.yaml", "[0.1, 0.3, 1, 3, 10]", "[0.1, 0.3, 2, 3, 10]")
+    finished.edit("baselines/diff_eodd/method.py", "losses.sum() + self.lam", "losses.sum() + 2 * self.lam")
     done = finished.run("fairmt", "prune", "tiny")
     assert done.returncode == 0, done.stderr
     left = {path.parts[-3] for path in (finished.folder / "results/tiny/runs").glob("tiny/*/*/seed*")}
