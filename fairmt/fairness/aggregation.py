@@ -148,11 +148,11 @@ class RunningMeans(nn.Module):
 
 
 class Constraint(nn.Module):
-    """All violations in one number, C: 1 is "as unfair as at the end of the warm-up".
+    """All violations in one number, C <= 1: 1 is "as unfair as ever since the warm-up".
 
     First over a task's cells and groups, then over tasks, each by a power mean; between the two,
-    each task's value is divided by its own value after the warm-up, because a gap of .1 means
-    different things in a rate, in one of 14 classes and in hours per week.
+    each task's value is divided by the largest it has had since the end of the utility-only warm-up,
+    because a gap of .1 means different things in a rate, in one of 14 classes and in hours per week.
 
     Parameters
     ----------
@@ -188,8 +188,8 @@ class Constraint(nn.Module):
         )
 
     @torch.no_grad()
-    def fix_scales(self) -> None:
-        """Take each task's present value as the unit of C, or its noise floor if that is larger.
+    def start_scales(self) -> None:
+        """Take each task's present value as its scale, or its noise floor if that is larger.
 
         Called once, at the end of the warm-up.
         """
@@ -210,9 +210,14 @@ class Constraint(nn.Module):
 
     @torch.no_grad()
     def aggregate(self) -> tuple[Tensor, Tensor, Tensor]:
-        """C (scalar), dC/du of every (cell, group) [C, G], and the largest violation (scalar)."""
+        """C (scalar), dC/du of every (cell, group) [C, G], and the largest violation (scalar).
+
+        Raises the scale of a task whose value exceeds it: after a short warm-up disparities still
+        grow with the model, and relative to too small a scale no eps can be met.
+        """
         violation, derivative = self.violations()
         by_task, cell_weights, known_tasks = self._by_task(violation)
+        self.scales.copy_(torch.maximum(self.scales, by_task))
         value, task_weights = power_mean(by_task / self.scales, known_tasks)
         weights = ((task_weights / self.scales)[:, None, None] * cell_weights).sum(0)
         return value, weights * derivative, violation.max()

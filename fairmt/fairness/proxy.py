@@ -19,14 +19,13 @@ STATIONARY = 1e-10
 """Relative KKT gap at which the solver stops; four orders below what is promised."""
 
 
-def gram(
-    z: Tensor, gradients: Tensor, head_gradients: Sequence[Tensor], head_sizes: Sequence[int]
-) -> tuple[Tensor, Tensor]:
-    """Inner products of the tasks' gradients, and with the constraint's, in (adapter, heads).
+def gram(z: Tensor, gradients: Tensor, head_gradients: Sequence[Tensor], head_sizes: Sequence[int]) -> Tensor:
+    """Inner products of the gradients of L_1, ..., L_K and C in (adapter, heads).
 
-    With A_k = z_k' [z, 1], h_k the gradient of head k, and C for the constraint::
+    With A_k = z_k' [z, 1], h_k the gradient of head k by its own loss, and h_Ck that by C::
 
-        Q_kj = <A_k, A_j> + [k = j] ||h_k||^2,    c_k = <A_k, A_C> + <h_k, h_Ck>
+        <L_k, L_j> = <A_k, A_j> + [k = j] ||h_k||^2
+        <L_k, C> = <A_k, A_C> + <h_k, h_Ck>,    <C, C> = ||A_C||^2 + sum_k ||h_Ck||^2
 
     Parameters
     ----------
@@ -41,17 +40,16 @@ def gram(
 
     Returns
     -------
-    Q : Tensor, [K, K]
-    c : Tensor, [K]
+    Tensor, [K + 1, K + 1]
     """
-    tasks = len(head_sizes)
     extended = torch.cat([z, z.new_ones(len(z), 1)], 1)
     adapters = (gradients.transpose(1, 2) @ extended).flatten(1)
-    products = adapters @ adapters.T
     own, constraint = head_gradients
-    norms = torch.stack([part.sum() for part in (own * own).split(list(head_sizes))])
-    alignments = torch.stack([part.sum() for part in (own * constraint).split(list(head_sizes))])
-    return products[:tasks, :tasks] + norms.diag(), products[:tasks, tasks] + alignments
+    products = torch.stack([own * own, own * constraint])
+    by_head = torch.stack([part.sum(1) for part in products.split(list(head_sizes), 1)], 1)
+    heads = torch.cat([by_head[0], (constraint * constraint).sum()[None]]).diag()
+    heads[-1, :-1] = heads[:-1, -1] = by_head[1]
+    return adapters @ adapters.T + heads
 
 
 def task_weights(quadratic: np.ndarray, linear: np.ndarray, present: np.ndarray, rho: float) -> np.ndarray:

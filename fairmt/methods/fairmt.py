@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from fairmt.fairness.aggregation import Constraint, surrogate
 from fairmt.fairness.disparity import Cells, Criterion
-from fairmt.fairness.dual import Dual
+from fairmt.fairness.dual import Dual, bounded
 from fairmt.fairness.proxy import gram, task_weights
 from fairmt.methods.base import Batch, Method
 from fairmt.models.networks import SharedTrunk
@@ -60,6 +60,7 @@ class FairMT(Method):
         initial: float = 0.02,
         decay: float = 0.95,
         confidence: float = 1.0,
+        reach: float = 1.0,
     ) -> None:
         super().__init__(tasks, groups)
         self.cells = Cells(self.tasks, len(self.groups), criterion)
@@ -67,6 +68,7 @@ class FairMT(Method):
         self.dual = Dual(eps, eta, initial)
         self.warmup = warmup
         self.rho = rho
+        self.reach = reach
         self.register_buffer("steps_done", torch.zeros((), dtype=torch.int64))
 
     def build(self, trunk: nn.Module, heads: nn.ModuleDict) -> nn.Module:
@@ -94,13 +96,13 @@ class FairMT(Method):
         self.constraint.running.update(sums)
         value, weights, largest = self.constraint.aggregate()
         constraint = surrogate(value, weights, sums)
-        multiplier = self.dual.value()
-        alpha = self._task_weights(z, copies, heads, losses, present, multiplier, constraint)
+        alpha, multiplier = self._weights(z, copies, heads, losses, present, constraint)
         (((alpha * losses).sum() + multiplier * constraint) / (1 + multiplier)).backward()
-        self.dual.update(value)
+        full = self.dual.value()
+        self.dual.update(value, reached=multiplier < full)
         return {
             "loss": losses.detach().sum() / present.sum().clamp(min=1),
-            "lambda": multiplier,
+            "lambda": full,
             "C": value,
             "max_violation": largest,
             "alpha_min": torch.where(present, alpha, torch.inf).min(),
@@ -112,7 +114,7 @@ class FairMT(Method):
         loss.backward()
         self.constraint.running.update(self.cells.sums(outputs, batch.y, batch.group))
         if last:
-            self.constraint.fix_scales()
+            self.constraint.start_scales()
         unknown = torch.full_like(loss, torch.nan)
         return {
             "loss": loss.detach(),
@@ -122,17 +124,16 @@ class FairMT(Method):
             "alpha_min": unknown,
         }
 
-    def _task_weights(
+    def _weights(
         self,
         z: Tensor,
         copies: Tensor,
         heads: Sequence[nn.Module],
         losses: Tensor,
         present: Tensor,
-        multiplier: Tensor,
         constraint: Tensor,
-    ) -> Tensor:
-        """Alpha of the proxy, [K], from two backward passes through the heads.
+    ) -> tuple[Tensor, Tensor]:
+        """Alpha of the proxy, [K], and this step's lambda, from two backward passes through the heads.
 
         Every head reads its own copy of z, so one pass over the summed losses separates the tasks.
         """
@@ -144,14 +145,16 @@ class FairMT(Method):
         by_constraint = torch.autograd.grad(
             constraint, sources, retain_graph=True, allow_unused=True, materialize_grads=True
         )
-        quadratic, aligned = gram(
+        products = gram(
             z.detach(),
             torch.cat([by_loss[0], by_constraint[0].sum(0, keepdim=True)]),
             [torch.cat([g.flatten() for g in grads[1:]]) for grads in (by_loss, by_constraint)],
             [sum(p.numel() for p in own) for own in parameters],
         )
+        multiplier = bounded(self.dual.value(), products, present, self.reach)
         # One transfer: the program is too small for a device.
-        table = torch.cat([quadratic, (multiplier * aligned)[:, None], present[:, None]], 1)
+        table = torch.cat([products[:-1], present[:, None]], 1)
+        table[:, -2] *= multiplier
         program = table.double().cpu().numpy()
         alpha = task_weights(program[:, :-2], program[:, -2], program[:, -1] > 0, self.rho)
-        return torch.from_numpy(alpha).to(losses)
+        return torch.from_numpy(alpha).to(losses), multiplier

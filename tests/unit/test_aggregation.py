@@ -131,10 +131,10 @@ def observe(constraint, means, samples=1000):
 def test_constraint_by_hand():
     constraint = constraint_of([True, False, True], 2, owners=[0, 0, 1])
     observe(constraint, [[0.2, 0.6], [1.0, 2.0], [0.3, 0.1]])
-    constraint.scales.copy_(torch.tensor([0.5, 0.1]))
+    constraint.scales.copy_(torch.tensor([0.5, 0.3]))
     value, weights, largest = constraint.aggregate()
     first = ((0.4**8 + 2 * 0.5**8) / 4) ** (1 / 8) / 0.5
-    second = (0.2**8 / 2) ** (1 / 8) / 0.1
+    second = (0.2**8 / 2) ** (1 / 8) / 0.3
     assert value.item() == pytest.approx(((first**8 + second**8) / 2) ** (1 / 8), rel=1e-5)
     assert largest.item() == pytest.approx(0.5)
     assert weights.sign().tolist() == [[-1, 0], [-1, 1], [0, -1]]
@@ -143,8 +143,20 @@ def test_constraint_by_hand():
 def test_constraint_is_one_at_the_end_of_the_warm_up():
     constraint = constraint_of([True, False, True], 2, owners=[0, 0, 1])
     observe(constraint, [[0.2, 0.6], [1.0, 2.0], [0.3, 0.1]])
-    constraint.fix_scales()
+    constraint.start_scales()
     assert constraint.aggregate()[0].item() == pytest.approx(1.0, rel=1e-5)
+
+
+def test_scales_follow_a_disparity_that_still_grows_but_not_one_that_falls():
+    """C is at most 1, so the multiplier cannot run away."""
+    constraint = constraint_of([True, True], 2, owners=[0, 1], decay=0.0)
+    observe(constraint, [[0.2, 0.6], [0.3, 0.1]])
+    constraint.start_scales()
+    first = constraint.scales.clone()
+    observe(constraint, [[0.2, 1.0], [0.3, 0.2]])
+    value, _, _ = constraint.aggregate()
+    assert value <= 1
+    torch.testing.assert_close(constraint.scales, first * torch.tensor([2.0, 1.0]))
 
 
 def test_constraint_does_not_depend_on_the_order_of_tasks_cells_and_groups():
@@ -184,7 +196,7 @@ def test_noise_alone_reads_about_the_floor():
     value, _, _ = constraint.aggregate()
     floor = constraint.noise_floor()
     assert 0.5 * floor.item() < value.item() < 1.2 * floor.item()
-    constraint.fix_scales()
+    constraint.start_scales()
     assert constraint.scales.item() == pytest.approx(max(value.item(), floor.item()))
 
 

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from fairmt.fairness.dual import LARGEST, Dual
+from fairmt.fairness.dual import LARGEST, Dual, bounded
 
 
 @pytest.mark.parametrize(("constraint", "sign"), [(0.8, 1), (0.2, -1), (0.5, 0)])
@@ -45,6 +45,26 @@ def test_stays_finite_where_eps_is_out_of_reach():
     for _ in range(1000):
         dual.update(torch.tensor(3.0))
     assert dual.value().item() == pytest.approx(LARGEST)
+
+
+@pytest.mark.parametrize(("constraint", "moves"), [(0.8, False), (0.2, True)])
+def test_falls_but_does_not_rise_while_a_bound_holds_it(constraint, moves):
+    dual = Dual(eps=0.5, eta=0.1, initial=0.3)
+    before = dual.value()
+    dual.update(torch.tensor(constraint), reached=torch.tensor(True))
+    assert (dual.value() < before) == moves
+    assert dual.value() <= before
+
+
+def test_bound_compares_the_constraint_with_the_mean_task_loss():
+    """Gradients (2, 0), (0, 4) and, of an absent task, 0; of the constraint (0, 10)."""
+    gradients = torch.tensor([[2.0, 0.0], [0.0, 4.0], [0.0, 0.0], [0.0, 10.0]])
+    products, present = gradients @ gradients.T, torch.tensor([True, True, False])
+    expected = 0.5 * 5**0.5 / 10
+    assert bounded(torch.tensor(3.0), products, present, reach=0.5).item() == pytest.approx(expected)
+    assert bounded(torch.tensor(0.01), products, present, reach=0.5).item() == pytest.approx(0.01)
+    products[-1] = products[:, -1] = 0
+    assert bounded(torch.tensor(3.0), products, present, reach=0.5).item() == 3.0
 
 
 def test_state_is_saved():
