@@ -145,7 +145,14 @@ class Loop:
         logged = self.method.backward(self.model, self.rows.batch(index))
         for optimizer in self.optimizers:
             optimizer.step()
+        if self.budget.decay_every and (self.step + 1) % self.budget.decay_every == 0:
+            self._decay_learning_rates()
         return logged
+
+    def _decay_learning_rates(self) -> None:
+        for optimizer in self.optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] /= 10
 
     def _record(self, logged: dict[str, Any]) -> None:
         row = {name: float(value) for name, value in logged.items()}

@@ -20,6 +20,8 @@ class Budget:
     optimizer : {"adam", "sgd"}
         Adam with decoupled weight decay, or SGD with momentum 0.9.
     learning_rate, weight_decay : float
+    decay_every : int, optional
+        Divide the learning rate by ten every that many steps.
     """
 
     steps: int
@@ -27,6 +29,7 @@ class Budget:
     optimizer: str
     learning_rate: float
     weight_decay: float
+    decay_every: int | None = None
 
     def make_optimizer(self, parameters: Iterable[nn.Parameter]) -> Optimizer:
         """The benchmark's optimizer over some parameters."""
