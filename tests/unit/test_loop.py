@@ -24,7 +24,7 @@ def _budget(**changes) -> Budget:
 
 def test_an_epoch_is_a_permutation_and_epochs_differ():
     found = [batch.tolist() for batch in batches(9, _budget(steps=6), 0, _seed_for)]
-    epochs = [sum(found[:3], []), sum(found[3:], [])]
+    epochs = [[row for batch in part for row in batch] for part in (found[:3], found[3:])]
     assert [sorted(epoch) for epoch in epochs] == [list(range(9))] * 2
     assert epochs[0] != epochs[1]
 
