@@ -13,7 +13,8 @@ detection       p_j where y_j = 1, 1 - p_j where y_j = 0; one-sided p_j
 regression      (yhat - y) / sd per label bin; two-sided            yhat / sd
 ==============  ==================================================  ================================
 
-``dp`` cells are two-sided, except the one that the task declares `favourable`.
+``dp`` cells are two-sided, except the class or labels that the task declares `favourable`. Regression
+stays two-sided: lifting one group's predictions only costs more accuracy than meeting in the middle.
 """
 
 from __future__ import annotations
@@ -189,11 +190,7 @@ def _dp_cells(task: Task) -> list[tuple[int, bool, float]]:
     """
     favourable = task.favourable
     if task.kind == "regression":
-        signed = favourable is not None
-        return [
-            (dim, signed, float(favourable) if isinstance(favourable, int) else 1.0)
-            for dim in range(task.size)
-        ]
+        return [(dim, False, 1.0) for dim in range(task.size)]
     if task.kind == "detection":
         entries = favourable if isinstance(favourable, tuple) else (None,) * task.size
         return [

@@ -93,7 +93,7 @@ def solve_simplex_qp(quadratic: np.ndarray, linear: np.ndarray) -> np.ndarray:
 
     Examples
     --------
-    >>> solve_simplex_qp(np.diag([1.0, 3.0]), np.zeros(2)).tolist()
+    >>> solve_simplex_qp(np.diag([1.0, 3.0]), np.zeros(2)).round(6).tolist()
     [0.75, 0.25]
     """
     size = len(linear)

@@ -143,26 +143,21 @@ def test_regression_without_edges_is_one_bin():
         (Task("t", "classification", 2, favourable=0), [("t/0", True)]),
         (Task("t", "classification", 3, favourable=1), [("t/0", False), ("t/1", True), ("t/2", False)]),
         (Task("t", "detection", 3, favourable=(1, None, 0)), [("t/0", True), ("t/1", False), ("t/2", True)]),
-        (Task("t", "regression", 1, favourable=-1), [("t/0", True)]),
+        (Task("t", "regression", 1, favourable=-1), [("t/0", False)]),
     ],
 )
 def test_favourable_makes_its_own_dp_cell_one_sided(task, expected):
     assert [(cell.name, cell.one_sided) for cell in Cells([task], 2, "dp").cells] == expected
 
 
-@pytest.mark.parametrize(
-    ("task", "column"),
-    [
-        (Task("t", "detection", 1, favourable=(0,)), 0),
-        (Task("t", "regression", 1, favourable=-1), 0),
-    ],
-)
-def test_more_of_a_benefit_is_better_where_low_values_are_favourable(task, column):
-    low, high = torch.tensor([[-1.0]]), torch.tensor([[1.0]])
-    cells, group = Cells([task], 1, "dp"), torch.zeros(1, dtype=torch.int64)
+def test_less_of_an_unfavourable_label_is_the_benefit():
+    cells, group = (
+        Cells([Task("t", "detection", 1, favourable=(0,))], 1, "dp"),
+        torch.zeros(1, dtype=torch.int64),
+    )
     y = {"t": torch.full((1, 1), torch.nan)}
-    better = cells.sums({"t": low}, y, group).means()[column]
-    assert better > cells.sums({"t": high}, y, group).means()[column]
+    rare, common = (cells.sums({"t": torch.tensor([[o]])}, y, group).means().item() for o in (-1.0, 1.0))
+    assert rare > common
 
 
 def test_unknown_criterion_is_refused():
