@@ -15,6 +15,7 @@ from typing import Any
 from fairmt.config import Suite, read_benchmark, read_suite
 from fairmt.data.dataset import load_dataset
 from fairmt.digest import code_digest, hash8, module_file
+from fairmt.files import write_text
 from fairmt.methods.registry import Card, read_cards
 from fairmt.runs import PREPARED, RESULTS, Run, data_digest, is_redrawn, plan, prepared_folder
 from fairmt.yaml_files import validate
@@ -107,10 +108,18 @@ class Workflow:
         seed = folder.removeprefix(f"{benchmark}/split")
         return f"{benchmark} --seed {seed}" if is_redrawn(self.benchmarks[benchmark]) else benchmark
 
-    def data_digest(self, folder: str) -> str:
-        """Digest of what determines a prepared folder."""
+    def digest_file(self, folder: str) -> Path:
+        """File with the digest of what determines a prepared folder, rewritten only when it changes.
+
+        As an input of the rule it makes data that another version prepared out of date, also where
+        Snakemake has no records of its own (data prepared by hand, a deleted ``.snakemake``).
+        """
         benchmark = _benchmark(folder)
-        return data_digest(benchmark, self.benchmarks[benchmark])
+        path = PREPARED / f"{folder}.digest"
+        digest = data_digest(benchmark, self.benchmarks[benchmark]) + "\n"
+        if not path.exists() or path.read_text(encoding="utf-8") != digest:
+            write_text(path, digest)
+        return path
 
     # Runs
 

@@ -1,5 +1,10 @@
 """Fixtures that several test folders share."""
 
+import os
+
+# Before torch is imported: tests run side by side, and threads of one would wait for another's.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import numpy as np
 import pytest
 from safetensors.numpy import save_file

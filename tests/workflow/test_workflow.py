@@ -95,4 +95,6 @@ def test_prepared_data_of_another_configuration_is_refused(finished):
     done = finished.run("fairmt", "train", "tiny", "mtl_erm", "--out", "elsewhere")
     assert done.returncode == 1
     assert "meta.json: digest: expected" in done.stderr
+    shutil.rmtree(finished.folder / ".snakemake")
     assert finished.planned()["prepare"] == 1
+    finished.snakemake("--", "runs")

@@ -13,11 +13,12 @@ rule fetch:
         "fairmt fetch {wildcards.dataset:q} {wildcards.file:q} 2> {log:q}"
 
 
-# One folder per benchmark, and per seed where the split is redrawn. The digest is a parameter, so
-# that a changed configuration or loader prepares the data again.
+# One folder per benchmark, and per seed where the split is redrawn. The digest file changes when the
+# configuration or the loader does, which prepares the data again.
 rule prepare:
     input:
-        lambda wildcards: suite.raw_files(wildcards.folder),
+        raw=lambda wildcards: suite.raw_files(wildcards.folder),
+        digest=lambda wildcards: suite.digest_file(wildcards.folder),
     output:
         "data/prepared/{folder}/inputs.safetensors",
         "data/prepared/{folder}/labels.safetensors",
@@ -29,6 +30,5 @@ rule prepare:
         folder=suite.prepared_pattern,
     params:
         arguments=lambda wildcards: suite.prepare_arguments(wildcards.folder),
-        digest=lambda wildcards: suite.data_digest(wildcards.folder),
     shell:
         "fairmt prepare {params.arguments} 2> {log:q}"

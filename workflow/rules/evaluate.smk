@@ -8,12 +8,12 @@ rule evaluate:
         ],
     output:
         suite.results / "evaluations/{benchmark}/{method}/{digest}.parquet",
-    params:
-        suite=suite.name,
     log:
         suite.results / "evaluations/{benchmark}/{method}/{digest}.log",
     resources:
         mem_mb=2000,
+    params:
+        suite=suite.name,
     shell:
         "fairmt evaluate {params.suite:q} {wildcards.benchmark:q} {wildcards.method:q} --out {output:q} 2> {log:q}"
 
@@ -27,9 +27,9 @@ rule gather:
         suite.results / "metrics.parquet",
         suite.results / "metrics.json",
         suite.results / "provenance.json",
-    params:
-        suite=suite.name,
     log:
         suite.results / "logs/gather.log",
+    params:
+        suite=suite.name,
     shell:
         "fairmt gather {params.suite:q} 2> {log:q}"

@@ -20,10 +20,10 @@ rule table:
             name=suite.tables,
             format=["csv", "tex"],
         ),
-    params:
-        suite=suite.name,
     log:
         suite.results / "logs/table.log",
+    params:
+        suite=suite.name,
     shell:
         "fairmt table {params.suite:q} 2> {log:q}"
 
@@ -46,10 +46,10 @@ rule figure:
             name=suite.figures,
             format=["pdf"],
         ),
-    params:
-        suite=suite.name,
     log:
         suite.results / "logs/figure.log",
+    params:
+        suite=suite.name,
     shell:
         "fairmt figure {params.suite:q} 2> {log:q}"
 
@@ -64,10 +64,10 @@ rule claims:
             category="Claims",
             caption="../report/claims.rst",
         ),
-    params:
-        suite=suite.name,
     log:
         suite.results / "logs/claims.log",
+    params:
+        suite=suite.name,
     shell:
         "fairmt claims {params.suite:q} 2> {log:q}"
 
@@ -84,10 +84,10 @@ rule html:
             category="Report",
             caption="../report/report.rst",
         ),
-    params:
-        suite=suite.name,
     log:
         suite.results / "logs/report.log",
+    params:
+        suite=suite.name,
     shell:
         "fairmt report {params.suite:q} 2> {log:q}"
 
