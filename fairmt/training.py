@@ -108,7 +108,8 @@ def train(
     started = time.perf_counter()
     where = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     data = load_training(prepared)
-    log.info("fairmt %s", json.dumps(environment()))
+    found = environment()
+    log.info("fairmt %s", json.dumps(found))
     log.info("run %s on %s, %d training rows", json.dumps(job.identity), where, len(data.ids))
     method, model = build(job, data, where)
     labels = supervise(
@@ -129,7 +130,7 @@ def train(
         "config": job.config,
         "params": job.params,
         "learning_rate_factor": job.learning_rate_factor,
-        "environment": environment(),
+        "environment": found,
         "device": torch.cuda.get_device_name(where) if where.type == "cuda" else "cpu",
         "threads": torch.get_num_threads(),
         "parameters": sum(p.numel() for p in [*model.parameters(), *method.parameters()]),

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from fairmt.fairness.disparity import Cell, Sums
 
-POWER = 8.0
-"""Exponent of the power means: between the mean (1) and the maximum (infinity)."""
+POWER = 2.0
+"""Exponent of the power means: between the mean (1) and the maximum (infinity); see `docs/method.md`."""
 
 
 def power_mean(values: Tensor, mask: Tensor, power: float = POWER) -> tuple[Tensor, Tensor]:
@@ -218,8 +218,10 @@ class Constraint(nn.Module):
         violation, derivative = self.violations()
         by_task, cell_weights, known_tasks = self._by_task(violation)
         self.scales.copy_(torch.maximum(self.scales, by_task))
-        value, task_weights = power_mean(by_task / self.scales, known_tasks)
-        weights = ((task_weights / self.scales)[:, None, None] * cell_weights).sum(0)
+        # A scale is 0 while its task has had nothing to compare; its value is 0 then too.
+        scales = torch.where(self.scales > 0, self.scales, 1.0)
+        value, task_weights = power_mean(by_task / scales, known_tasks)
+        weights = ((task_weights / scales)[:, None, None] * cell_weights).sum(0)
         return value, weights * derivative, violation.max()
 
     def _by_task(self, values: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -127,7 +127,8 @@ def load_method(card: Card) -> type[Method]:
     if not path.exists():
         raise FairMTError(f"{path}: no such file; a method that is not a control needs one")
     spec = importlib.util.spec_from_file_location(f"baselines.{card.folder.name}.method", path)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     if not hasattr(module, "METHOD"):

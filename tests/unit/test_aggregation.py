@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fairmt.fairness.aggregation import Constraint, RunningMeans, power_mean, surrogate, violations
+from fairmt.fairness.aggregation import POWER, Constraint, RunningMeans, power_mean, surrogate, violations
 from fairmt.fairness.disparity import Cell, Cells, Sums
 from fairmt.tasks import Task
 
@@ -37,7 +37,7 @@ def test_power_mean_weights_are_its_gradient():
     mask[:, 0] = True
     direct = ((numbers**8 * mask).sum(1) / mask.sum(1)) ** (1 / 8)
     (expected,) = torch.autograd.grad(direct.sum(), numbers)
-    mean, weights = power_mean(numbers.detach(), mask)
+    mean, weights = power_mean(numbers.detach(), mask, power=8)
     torch.testing.assert_close(mean, direct.detach())
     torch.testing.assert_close(weights, expected)
 
@@ -133,9 +133,9 @@ def test_constraint_by_hand():
     observe(constraint, [[0.2, 0.6], [1.0, 2.0], [0.3, 0.1]])
     constraint.scales.copy_(torch.tensor([0.5, 0.3]))
     value, weights, largest = constraint.aggregate()
-    first = ((0.4**8 + 2 * 0.5**8) / 4) ** (1 / 8) / 0.5
-    second = (0.2**8 / 2) ** (1 / 8) / 0.3
-    assert value.item() == pytest.approx(((first**8 + second**8) / 2) ** (1 / 8), rel=1e-5)
+    first = ((0.4**POWER + 2 * 0.5**POWER) / 4) ** (1 / POWER) / 0.5
+    second = (0.2**POWER / 2) ** (1 / POWER) / 0.3
+    assert value.item() == pytest.approx(((first**POWER + second**POWER) / 2) ** (1 / POWER), rel=1e-5)
     assert largest.item() == pytest.approx(0.5)
     assert weights.sign().tolist() == [[-1, 0], [-1, 1], [0, -1]]
 
@@ -185,6 +185,22 @@ def test_nothing_observed_gives_zero_without_nan():
     assert value == 0
     assert largest == 0
     assert (weights == 0).all()
+
+
+def test_a_task_with_nothing_to_compare_in_the_warm_up_joins_later():
+    constraint = constraint_of([True, True], 2, owners=[0, 1])
+    nothing = torch.zeros(2, 2)
+    count = torch.tensor([[9.0, 9.0], [0.0, 0.0]])
+    means = torch.tensor([[0.2, 0.6], [0.0, 0.0]])
+    constraint.running.update(Sums(means * count, count, nothing))
+    constraint.start_scales()
+    value, weights, _ = constraint.aggregate()
+    assert value.isfinite()
+    assert weights.isfinite().all()
+    observe(constraint, [[0.2, 0.6], [0.3, 0.1]])
+    value, weights, _ = constraint.aggregate()
+    assert value.item() == pytest.approx(1.0)
+    assert weights[1].abs().sum() > 0
 
 
 def test_noise_alone_reads_about_the_floor():
@@ -245,7 +261,7 @@ def test_gradient_of_the_whole_chain_is_that_of_the_definition():
     (gradient,) = torch.autograd.grad(surrogate(value, weights, sums), output, retain_graph=True)
     means = sums.means()
     violation = torch.relu(means.detach().amax(1, keepdim=True) - means)
-    expected = ((violation**8).mean()) ** (1 / 8)
+    expected = ((violation**POWER).mean()) ** (1 / POWER)
     torch.testing.assert_close(value, expected.detach())
     torch.testing.assert_close(gradient, torch.autograd.grad(expected, output)[0])
     assert not math.isclose(value.item(), 0)
