@@ -22,7 +22,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     A `FairMTError` is printed as one message and gives status 1; ``--debug`` shows the traceback.
     """
     options = parser().parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    logging.getLogger("fairmt").setLevel(logging.INFO)
     try:
         options.run(options)
     except FairMTError as error:
