@@ -15,6 +15,8 @@ from pathlib import Path
 from fairmt import __version__
 from fairmt.errors import FairMTError
 
+log = logging.getLogger("fairmt")
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a subcommand; returns the exit status.
@@ -22,23 +24,48 @@ def main(arguments: Sequence[str] | None = None) -> int:
     A `FairMTError` is printed as one message and gives status 1; ``--debug`` shows the traceback.
     """
     options = parser().parse_args(arguments)
-    logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
-    logging.getLogger("fairmt").setLevel(logging.INFO)
+    _start_log(options.log)
     try:
+        _check_folder()
         options.run(options)
-    except FairMTError as error:
+    except (FairMTError, OSError) as error:
+        if isinstance(error, BrokenPipeError):
+            # The reader of our output (head, less) left; nothing is wrong.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
         if options.debug:
             raise
-        print(f"fairmt: error: {error}", file=sys.stderr)
-        return 1
-    except BrokenPipeError:
-        # The reader of our output (head, less) left; nothing is wrong.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return _fail(f"fairmt: error: {error}", options.log, status=1)
     except KeyboardInterrupt:
-        print("fairmt: interrupted", file=sys.stderr)
-        return 130
+        return _fail("fairmt: interrupted", options.log, status=130)
+    except Exception:
+        # Not foreseen: the traceback goes where the job's messages are, and to the terminal.
+        if options.log:
+            log.exception("unexpected error")
+        raise
     return 0
+
+
+def _start_log(path: Path | None) -> None:
+    """Progress goes to the file if there is one, otherwise to standard error."""
+    if path:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    handler = logging.FileHandler(path, mode="w", encoding="utf-8") if path else logging.StreamHandler()
+    logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S", handlers=[handler], force=True)
+    log.setLevel(logging.INFO)
+
+
+def _check_folder() -> None:
+    missing = [name for name in ("config", "baselines", "workflow") if not Path(name).is_dir()]
+    if missing:
+        raise FairMTError(f"{Path.cwd()}: no folder {missing[0]!r}; run fairmt in the repository's root")
+
+
+def _fail(message: str, path: Path | None, status: int) -> int:
+    print(message, file=sys.stderr)
+    if path:
+        log.error(message)
+    return status
 
 
 def parser() -> argparse.ArgumentParser:
@@ -46,6 +73,7 @@ def parser() -> argparse.ArgumentParser:
     root = argparse.ArgumentParser(prog="fairmt", description=__doc__.partition("\n")[0])
     root.add_argument("--version", action="version", version=f"fairmt {__version__}")
     root.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    root.add_argument("--log", type=Path, help="write progress to this file instead of standard error")
     commands = root.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
     command = commands.add_parser("list", help="methods, benchmarks, suites and datasets")
@@ -139,12 +167,13 @@ def _prepare(options: argparse.Namespace) -> None:
     from fairmt.workflow import RAW
 
     config = read_benchmark(options.benchmark)
+    digest = data_digest(options.benchmark, config)
     prepare(
         options.benchmark,
         config,
-        digest=data_digest(options.benchmark, config),
+        digest=digest,
         raw=RAW / config["dataset"],
-        out=prepared_folder(options.benchmark, config, options.seed),
+        out=prepared_folder(options.benchmark, config, digest, options.seed),
         seed=options.seed if is_redrawn(config) else None,
     )
 

@@ -19,7 +19,7 @@ DEFAULTS: dict[str, Any] = {
     "supervision": {"regime": "full"},
 }
 
-REPLACED = ("tasks", "attributes")
+REPLACED = ("tasks", "attributes", "split", "supervision")
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,14 @@ import ast
 import functools
 import hashlib
 import json
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from fairmt.errors import FairMTError
 
-PACKAGE = Path(__file__).parent
+PACKAGE = Path(__file__).resolve().parent
 
 
 def hash8(*parts: Any) -> str:
@@ -38,8 +39,10 @@ def code_digest(*roots: Path) -> str:
     do not change it; other files count byte by byte. Imports inside functions count. Modules that are
     loaded by name at run time (methods, datasets) do not, and are roots of their own.
     """
-    files = sorted(_closure(root.resolve() for root in roots), key=str)
-    return hash8([(_label(file), _file_digest(file)) for file in files])
+    resolved = [root.resolve() for root in roots]
+    outside = [root.parent for root in resolved if not root.is_relative_to(PACKAGE)]
+    folder = Path(os.path.commonpath(outside)) if outside else PACKAGE
+    return hash8(sorted((_label(file, folder), _file_digest(file)) for file in _closure(resolved)))
 
 
 def module_file(module: str) -> Path:
@@ -57,25 +60,38 @@ def _closure(roots: Iterable[Path]) -> set[Path]:
         file = todo.pop()
         if file not in seen:
             seen.add(file)
-            todo += _imports(_read(file)) if file.suffix == ".py" else ()
+            todo += _imports(_parse(file)) if file.suffix == ".py" else []
     return seen
 
 
-def _read(file: Path) -> str:
-    return file.read_text(encoding="utf-8")
+def _parse(file: Path) -> ast.Module:
+    try:
+        return _parse_text(file.read_text(encoding="utf-8"))
+    except SyntaxError as error:
+        raise FairMTError(f"{file}:{error.lineno}: not valid Python: {error.msg}") from None
 
 
 @functools.cache
-def _imports(source: str) -> tuple[Path, ...]:
+def _parse_text(source: str) -> ast.Module:
+    return ast.parse(source)
+
+
+def _imports(tree: ast.Module) -> list[Path]:
+    found = (_find(module) for module in _modules(tree))
+    return [file for file in found if file is not None]
+
+
+@functools.cache
+def _modules(tree: ast.Module) -> frozenset[str]:
+    """Dotted names that may be modules of the package."""
     modules: set[str] = set()
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             modules.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
             modules.add(node.module)
             modules.update(f"{node.module}.{alias.name}" for alias in node.names)
-    found = (_find(module) for module in modules if module.split(".")[0] == "fairmt")
-    return tuple(file for file in found if file is not None)
+    return frozenset(module for module in modules if module.split(".")[0] == "fairmt")
 
 
 def _find(module: str) -> Path | None:
@@ -87,21 +103,30 @@ def _find(module: str) -> Path | None:
 
 
 def _file_digest(file: Path) -> str:
-    text = _read(file)
-    return _tree_digest(text) if file.suffix == ".py" else hashlib.sha256(text.encode()).hexdigest()
+    if file.suffix != ".py":
+        return hashlib.sha256(file.read_bytes()).hexdigest()
+    return _tree_digest(_parse(file))
 
 
 @functools.cache
-def _tree_digest(source: str) -> str:
-    tree = ast.parse(source)
-    for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        if isinstance(body, list) and body and _is_docstring(body[0]):
-            node.body = body[1:] or [ast.Pass()]  # type: ignore[attr-defined]
-    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()
+def _tree_digest(tree: ast.Module) -> str:
+    return hashlib.sha256(json.dumps(_plain(tree)).encode()).hexdigest()
 
 
-def _is_docstring(node: ast.AST) -> bool:
+def _plain(node: object) -> Any:
+    """A syntax tree as lists and strings, without docstrings and empty fields.
+
+    `ast.dump` is not used because Python versions add empty fields and print them differently.
+    """
+    if isinstance(node, ast.AST):
+        fields = [(name, value) for name, value in ast.iter_fields(node) if value not in (None, [])]
+        return [type(node).__name__, *([name, _plain(value)] for name, value in fields)]
+    if isinstance(node, list):
+        return [_plain(item) for i, item in enumerate(node) if i or not _is_docstring(item)]
+    return repr(node)
+
+
+def _is_docstring(node: object) -> bool:
     return (
         isinstance(node, ast.Expr)
         and isinstance(node.value, ast.Constant)
@@ -109,6 +134,6 @@ def _is_docstring(node: ast.AST) -> bool:
     )
 
 
-def _label(file: Path) -> str:
+def _label(file: Path, folder: Path) -> str:
     """A name that does not depend on where the repository lies."""
-    return "/".join(file.relative_to(PACKAGE).parts) if file.is_relative_to(PACKAGE) else file.name
+    return file.relative_to(PACKAGE if file.is_relative_to(PACKAGE) else folder).as_posix()

@@ -14,7 +14,7 @@ from fairmt.data.prepared import SPLITS, Meta, Solution, read_meta, read_solutio
 from fairmt.errors import FairMTError
 from fairmt.metrics import N_MIN, Gap, Score, decisions, f1_thresholds, fairness, utilities, utility
 from fairmt.predictions import read_predictions
-from fairmt.runs import Run, prepared_folder
+from fairmt.runs import Run, data_digest, prepared_folder
 from fairmt.tasks import Task
 
 EVALUATED = ("validation", "test")
@@ -44,9 +44,10 @@ def evaluate(runs: Sequence[Run]) -> pd.DataFrame:
         As `evaluate_run`.
     """
     read_config = functools.cache(read_benchmark)
+    digest = functools.cache(lambda benchmark: data_digest(benchmark, read_config(benchmark)))
     frames = []
     for run in runs:
-        folder = prepared_folder(run.benchmark, read_config(run.benchmark), run.seed)
+        folder = prepared_folder(run.benchmark, read_config(run.benchmark), digest(run.benchmark), run.seed)
         frame = evaluate_run(run.predictions, folder)
         identity = {name: getattr(run, name) for name in IDENTITY}
         frames.append(frame.assign(**identity)[[*IDENTITY, *COLUMNS]])

@@ -44,6 +44,11 @@ def write_predictions(
     split : array of str, [M]
         "validation" or "test".
     predictions : mapping of task name to array, [M, size]
+
+    Raises
+    ------
+    FairMTError
+        If a value is not finite.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -51,9 +56,15 @@ def write_predictions(
     table = {"id": pa.array(ids.astype(np.int64)), "split": pa.array(split.astype(str)).dictionary_encode()}
     for task in tasks:
         values = predictions[task.name].astype(np.float32)
+        _check_finite(path, task.name, values)
         table |= {name: pa.array(values[:, i]) for i, name in enumerate(columns(task))}
     with atomic(path) as temporary:
         pq.write_table(pa.table(table), temporary, compression="zstd")
+
+
+def _check_finite(path: Path, task: str, values: np.ndarray) -> None:
+    if not np.isfinite(values).all():
+        raise FairMTError(f"{path}: task {task!r}: {(~np.isfinite(values)).sum()} values are not finite")
 
 
 def read_predictions(
@@ -87,6 +98,5 @@ def read_predictions(
         task.name: np.column_stack([table[name].to_numpy() for name in columns(task)]) for task in tasks
     }
     for name, values in predictions.items():
-        if not np.isfinite(values).all():
-            raise FairMTError(f"{path}: task {name!r}: {(~np.isfinite(values)).sum()} values are not finite")
+        _check_finite(path, name, values)
     return table["id"].to_numpy(), np.asarray(table["split"].to_pylist()), predictions

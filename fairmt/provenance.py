@@ -17,10 +17,8 @@ PACKAGES = ("torch", "torchjd", "numpy", "pandas", "scipy", "pyarrow", "safetens
 
 def environment() -> dict[str, Any]:
     """Versions of Python and of the packages that numbers depend on, source commit, processor."""
-    import fairmt
-
     return {
-        "fairmt": fairmt.__version__,
+        "fairmt": metadata.version("fairmt"),
         "commit": source_commit(),
         "python": platform.python_version(),
         "packages": {name: metadata.version(name) for name in PACKAGES},

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from fairmt.config import Suite, read_benchmark, read_suite
 from fairmt.errors import FairMTError
 from fairmt.files import atomic, write_text
-from fairmt.runs import RESULTS, plan_suite, prepared_folder
+from fairmt.runs import PREPARED, RESULTS, data_digest, plan_suite, prepared_folder
 from fairmt.workflow import by_method, evaluation_path
 
 if TYPE_CHECKING:
@@ -44,9 +44,11 @@ def gather_suite(name: str) -> None:
         metrics.to_parquet(temporary, index=False, compression="zstd")
     write_text(folder / "metrics.json", json.dumps(headlines(metrics), indent=1) + "\n")
     configs = {benchmark: read_benchmark(benchmark) for benchmark in suite.benchmarks}
-    folders = {prepared_folder(run.benchmark, configs[run.benchmark], 0) for run in runs}
-    manifests = (run.folder / "run.json" for run in runs)
-    provenance = gather(name, manifests, sorted(folders))
+    folders = [
+        prepared_folder(benchmark, config, data_digest(benchmark, config), seed=0)
+        for benchmark, config in configs.items()
+    ]
+    provenance = gather(name, (run.folder / "run.json" for run in runs), folders)
     write_text(folder / "provenance.json", json.dumps(provenance, indent=1) + "\n")
 
 
@@ -91,17 +93,20 @@ def read_results(name: str) -> tuple[Suite, pd.DataFrame, Path]:
 
 
 def prune(name: str) -> list[Path]:
-    """Delete run and evaluation files of a suite that its current plan does not contain.
+    """Delete runs, evaluations and prepared data of a suite that its current plan does not contain.
 
     Returns
     -------
     list of Path
         What was deleted.
     """
-    _, runs = plan_suite(name)
+    suite, runs = plan_suite(name)
     wanted = {run.folder for run in runs}
     folder = RESULTS / name
     stale = [path for path in folder.glob("runs/*/*/*/seed*") if path not in wanted]
+    for benchmark in suite.benchmarks:
+        current = PREPARED / benchmark / data_digest(benchmark, read_benchmark(benchmark))
+        stale += [path for path in (PREPARED / benchmark).glob("*") if path != current]
     for path in stale:
         shutil.rmtree(path)
     kept = {evaluation_path(group) for group in by_method(runs).values()}

@@ -9,6 +9,7 @@ from typing import Any
 from fairmt.config import SUITES, Suite, read_benchmark, read_suite
 from fairmt.data.dataset import load_dataset
 from fairmt.digest import code_digest, hash8, module_file
+from fairmt.errors import FairMTError
 from fairmt.methods.registry import Card, read_cards
 from fairmt.yaml_files import choose
 
@@ -58,6 +59,7 @@ def plan(suite: Suite) -> list[Run]:
         config = read_benchmark(benchmark)
         data = data_digest(benchmark, config)
         kinds = {task["kind"] for task in config["tasks"].values()}
+        _check_reference(cards[suite.reference], kinds, source)
         for card in chosen:
             if not kinds <= set(card.supports):
                 continue
@@ -68,6 +70,14 @@ def plan(suite: Suite) -> list[Run]:
                     for seed in range(_seeds(card, config, suite.seeds))
                 ]
     return runs
+
+
+def _check_reference(card: Card, kinds: set[str], source: Path) -> None:
+    if card.is_control or not kinds <= set(card.supports):
+        raise FairMTError(
+            f"{source}: reference: expected a trained method that supports {', '.join(sorted(kinds))}, "
+            f"found {card.name!r}"
+        )
 
 
 def plan_suite(name: str) -> tuple[Suite, list[Run]]:
@@ -94,8 +104,8 @@ def run_hash(benchmark: str, config: dict[str, Any], data: str, card: Card, knob
         {key: config[key] for key in ("model", "training", "supervision")},
         data,
         card.folder.name,
-        card.params,
-        {card.knob: knob_value},
+        card.method_params(knob_value),
+        card.learning_rate_factor(knob_value),
         code_digest(module_file(entry), *card.code),
     )
 
@@ -131,9 +141,12 @@ def is_redrawn(config: dict[str, Any]) -> bool:
     return bool(config["split"].get("redrawn"))
 
 
-def prepared_folder(benchmark: str, config: dict[str, Any], seed: int) -> Path:
-    """Folder of the prepared data; one per seed where the split is redrawn."""
-    folder = PREPARED / benchmark
+def prepared_folder(benchmark: str, config: dict[str, Any], data: str, seed: int) -> Path:
+    """``data/prepared/<benchmark>/<data digest>``, and ``split<seed>`` in it where splits are redrawn.
+
+    The name covers all that determines the content, so prepared data is never stale.
+    """
+    folder = PREPARED / benchmark / data
     return folder / f"split{seed}" if is_redrawn(config) else folder
 
 

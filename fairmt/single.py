@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from fairmt.config import read_benchmark
-from fairmt.data.prepared import read_meta
 from fairmt.errors import FairMTError
 from fairmt.methods.registry import Card, get_card
 from fairmt.runs import data_digest, prepared_folder, run_hash
@@ -41,13 +40,12 @@ class SingleRun:
 def identify(
     benchmark: str, method: str, knob_value: float | None, seed: int, expected_hash: str | None
 ) -> SingleRun:
-    """Look a run up and check that its prepared data and its hash are the current ones.
+    """Look a run up and check that its hash is the expected one.
 
     Raises
     ------
     FairMTError
-        If benchmark or method are unknown, the method lacks a task kind, the prepared data is
-        missing or was made by another version, or the hash is not the expected one.
+        If benchmark or method are unknown, the method lacks a task kind, or the hash is another.
     """
     config = read_benchmark(benchmark)
     card = get_card(method)
@@ -65,11 +63,5 @@ def identify(
             f"{method} on {benchmark}: hash: expected {expected_hash}, found {found}: code or configuration "
             "changed while the workflow was running; run it again"
         )
-    prepared = prepared_folder(benchmark, config, seed)
-    meta = read_meta(prepared)
-    if meta.digest != data:
-        raise FairMTError(
-            f"{prepared / 'meta.json'}: digest: expected {data}, found {meta.digest}: the data was prepared "
-            f"by another version of the benchmark or of the code; delete {prepared} and run again"
-        )
+    prepared = prepared_folder(benchmark, config, data, seed)
     return SingleRun(benchmark, config, card, value, seed, found, prepared)

@@ -67,8 +67,11 @@ class Task:
             raise FairMTError(
                 f"task {self.name!r}: kind must be one of {get_args(Kind)}, found {self.kind!r}"
             )
-        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", self.name):
-            raise FairMTError(f"task {self.name!r}: a name of letters, digits and _ was expected")
+        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", self.name) or self.name == "mean":
+            raise FairMTError(
+                f"task {self.name!r}: expected a name of letters, digits and _, other than 'mean', "
+                "which is the mean over tasks"
+            )
         smallest = 2 if self.kind == "classification" else 1
         if self.size < smallest:
             raise FairMTError(

@@ -15,9 +15,8 @@ from typing import Any
 from fairmt.config import Suite, read_benchmark, read_suite
 from fairmt.data.dataset import load_dataset
 from fairmt.digest import code_digest, hash8, module_file
-from fairmt.files import write_text
 from fairmt.methods.registry import Card, read_cards
-from fairmt.runs import PREPARED, RESULTS, Run, data_digest, is_redrawn, plan, prepared_folder
+from fairmt.runs import RESULTS, Run, data_digest, plan, prepared_folder
 from fairmt.yaml_files import validate
 
 RAW = Path("data/raw")
@@ -60,8 +59,9 @@ class Workflow:
 
     @property
     def external_cards(self) -> list[Card]:
-        """The suite's methods that bring a rule of their own."""
-        return [self.cards[name] for name in self.suite.methods if self.cards[name].is_external]
+        """The suite's methods that bring a rule of their own, one per folder."""
+        cards = [self.cards[name] for name in self.suite.methods if self.cards[name].is_external]
+        return list({card.folder: card for card in cards}.values())
 
     @property
     def tables(self) -> tuple[str, ...]:
@@ -83,7 +83,7 @@ class Workflow:
     @property
     def prepared_pattern(self) -> str:
         """Regular expression of the prepared folders' names."""
-        return f"({'|'.join(self.benchmarks)})(/split[0-9]+)?"
+        return f"({'|'.join(self.benchmarks)})/[0-9a-f]{{8}}(/split[0-9]+)?"
 
     @property
     def trained_pattern(self) -> str:
@@ -104,22 +104,9 @@ class Workflow:
 
     def prepare_arguments(self, folder: str) -> str:
         """Arguments of `fairmt prepare` for a prepared folder."""
-        benchmark = _benchmark(folder)
-        seed = folder.removeprefix(f"{benchmark}/split")
-        return f"{benchmark} --seed {seed}" if is_redrawn(self.benchmarks[benchmark]) else benchmark
-
-    def digest_file(self, folder: str) -> Path:
-        """File with the digest of what determines a prepared folder, rewritten only when it changes.
-
-        As an input of the rule it makes data that another version prepared out of date, also where
-        Snakemake has no records of its own (data prepared by hand, a deleted ``.snakemake``).
-        """
-        benchmark = _benchmark(folder)
-        path = PREPARED / f"{folder}.digest"
-        digest = data_digest(benchmark, self.benchmarks[benchmark]) + "\n"
-        if not path.exists() or path.read_text(encoding="utf-8") != digest:
-            write_text(path, digest)
-        return path
+        benchmark, _, rest = folder.partition("/")
+        seed = rest.partition("/split")[2]
+        return f"{benchmark} --seed {seed}" if seed else benchmark
 
     # Runs
 
@@ -167,7 +154,11 @@ class Workflow:
         return {(run.benchmark, run.method, run.hash8): run.knob_value for run in self.runs}
 
     def _prepared(self, benchmark: str, seed: int) -> Path:
-        return prepared_folder(benchmark, self.benchmarks[benchmark], seed)
+        return prepared_folder(benchmark, self.benchmarks[benchmark], self._digests[benchmark], seed)
+
+    @cached_property
+    def _digests(self) -> dict[str, str]:
+        return {name: data_digest(name, config) for name, config in self.benchmarks.items()}
 
 
 def by_method(runs: Iterable[Run]) -> dict[tuple[str, str], list[Run]]:
@@ -194,6 +185,3 @@ def _benchmark(folder: str) -> str:
 
 def _any(names: Iterable[str]) -> str:
     return "|".join(names) or "(?!)"
-
-
-__all__ = ["FIGURES", "PREPARED", "RAW", "TABLES", "Workflow", "by_method", "evaluation_path"]

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from fairmt.data.dataset import Dataset, Table, load_dataset
+from fairmt.data.dataset import Dataset, RawFile, Table, load_dataset
 from fairmt.data.features import build_features
+from fairmt.data.fetch import sha256_of
 from fairmt.data.labels import cross_groups, make_task, read_groups, read_labels
 from fairmt.data.prepared import SPLITS, Meta
 from fairmt.data.splits import split_rows
@@ -49,6 +50,7 @@ def prepare(
         Where configuration and data do not fit one another; nothing is written then.
     """
     dataset = load_dataset(config["dataset"])
+    sources = {file.name: _verified(raw / file.name, file) for file in dataset.files}
     table = dataset.load(raw, config["options"])
     _check_table(table, dataset, config)
     split = split_rows(table, dataset.name, config["split"], seed)
@@ -68,7 +70,7 @@ def prepare(
         groups=group_names,
         features=features,
         counts=_counts(split, tasks, labels, groups, group_names),
-        sources={file.name: file.sha256[0] for file in dataset.files},
+        sources=sources,
         notes=dict(table.notes),
     )
     ids = table.frame.index.to_numpy(dtype=np.int64)
@@ -82,6 +84,19 @@ def prepare(
     }
     _write(out, arrays, meta)
     return meta
+
+
+def _verified(path: Path, file: RawFile) -> str:
+    """The SHA-256 of a raw file, which must be one of the pinned ones."""
+    if not path.exists():
+        raise FairMTError(f"{path}: no such file; run `fairmt fetch` for this dataset first")
+    found = sha256_of(path)
+    if found not in file.sha256:
+        raise FairMTError(
+            f"{path}: SHA-256: expected {' or '.join(file.sha256)}, found {found}; "
+            "delete it and fetch it again"
+        )
+    return found
 
 
 def _check_table(table: Table, dataset: Dataset, config: Mapping[str, Any]) -> None:

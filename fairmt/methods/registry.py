@@ -6,6 +6,8 @@ Reading cards imports neither torch nor any method's code.
 from __future__ import annotations
 
 import importlib.util
+import inspect
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -118,22 +120,43 @@ def get_card(name: str, source: Path | str = BASELINES) -> Card:
 def load_method(card: Card) -> type[Method]:
     """The method's class: ``METHOD`` in the folder's ``method.py``.
 
+    The folder is a package: ``method.py`` may say ``from .helper import ...``.
+
     Raises
     ------
     FairMTError
-        If there is no such file, or it does not define ``METHOD``.
+        If there is no such file, it cannot be imported, ``METHOD`` is not a `Method`, or the class
+        does not take the card's parameters.
     """
+    from fairmt.methods.base import Method
+
     path = card.folder / "method.py"
+    if card.is_control:
+        raise FairMTError(f"{card.folder}: {card.name} is a control; use `fairmt control`")
     if not path.exists():
         raise FairMTError(f"{path}: no such file; a method that is not a control needs one")
-    spec = importlib.util.spec_from_file_location(f"baselines.{card.folder.name}.method", path)
+    name = f"baseline_{card.folder.name}"
+    spec = importlib.util.spec_from_file_location(
+        name, path, submodule_search_locations=[str(card.folder.resolve())]
+    )
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    if not hasattr(module, "METHOD"):
-        raise FairMTError(f"{path}: must define METHOD, the method's class")
-    return module.METHOD
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise FairMTError(f"{path}: cannot be imported: {type(error).__name__}: {error}") from error
+    found = getattr(module, "METHOD", None)
+    if not (isinstance(found, type) and issubclass(found, Method)):
+        raise FairMTError(
+            f"{path}: METHOD: expected a subclass of fairmt.methods.base.Method, found {found!r}"
+        )
+    try:
+        inspect.signature(found).bind((), (), **card.method_params(card.knob_values[0]))
+    except TypeError as error:
+        raise FairMTError(f"{card.folder / 'method.yaml'}: params: {found.__name__}: {error}") from error
+    return found
 
 
 def _read_folder(path: Path) -> list[Card]:

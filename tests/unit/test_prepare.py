@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 import fairmt.data.prepare as module
-from fairmt.data.dataset import Dataset, Table
+from fairmt.data.dataset import Dataset, RawFile, Table
 from fairmt.data.labels import quantile_edges
 from fairmt.data.load import load_training
 from fairmt.data.prepare import prepare
@@ -365,3 +365,16 @@ def test_unwritable_folder(toy):
     toy.out.write_text("in the way")
     with pytest.raises(FairMTError, match="could not be written"):
         toy()
+
+
+def test_a_raw_file_that_is_not_the_pinned_one_is_refused(toy, tmp_path, monkeypatch):
+    pinned = RawFile("toy.csv", ("0" * 64,), (), "toy/toy.csv", "0" * 64)
+    dataset = Dataset("toy", "Toy", "", "", "", (pinned,), lambda raw, options: None)
+    monkeypatch.setattr(module, "load_dataset", lambda name: dataset)
+    with pytest.raises(FairMTError, match=r"toy\.csv: no such file"):
+        prepare("toy", CONFIG, "abcd1234", tmp_path / "raw", tmp_path / "out")
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw/toy.csv").write_text("cut short")
+    with pytest.raises(FairMTError, match=r"toy\.csv: SHA-256: expected 0000"):
+        prepare("toy", CONFIG, "abcd1234", tmp_path / "raw", tmp_path / "out")
+    assert not (tmp_path / "out").exists()

@@ -100,7 +100,9 @@ def test_loading_a_class(write):
     assert [path.name for path in card.code] == ["method.py"]
 
 
-@pytest.mark.parametrize(("code", "message"), [(None, "no such file"), ("x = 1\n", "must define METHOD")])
+@pytest.mark.parametrize(
+    ("code", "message"), [(None, "no such file"), ("x = 1\n", "METHOD: expected a subclass")]
+)
 def test_loading_needs_a_class(write, code, message):
     card = read_cards(write(CARD, code=code))["mine"]
     with pytest.raises(FairMTError, match=rf"method\.py: .*{message}"):

@@ -58,3 +58,40 @@ def test_debug_shows_the_traceback(project):
     done = project.run("fairmt", "--debug", "prepare", "nosuch")
     assert done.returncode != 0
     assert "Traceback" in done.stderr
+
+
+def test_a_method_listed_twice(project):
+    project.edit("config/suites/tiny.yaml", "diff_eodd,", "diff_eodd, diff_eodd,")
+    _refused(
+        project.run("snakemake", "--config", "suite=tiny"), "config/suites/tiny.yaml: methods", "non-unique"
+    )
+
+
+def test_a_reference_that_is_a_control(project):
+    project.edit("config/suites/tiny.yaml", "reference: mtl_erm", "reference: oracle")
+    _refused(
+        project.run("snakemake", "--config", "suite=tiny"), "reference: expected a trained method", "'oracle'"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("def f(:", "baselines/diff_eodd/method.py:1: not valid Python"),
+        ("import nosuchmodule", "baselines/diff_eodd/method.py: cannot be imported: ModuleNotFoundError"),
+        ("METHOD = 3", "METHOD: expected a subclass"),
+        (
+            "from fairmt.methods.base import Method\n\nclass M(Method):\n"
+            "    def __init__(self, tasks, groups):\n        pass\n\nMETHOD = M\n",
+            "baselines/diff_eodd/method.yaml: params: M: got an unexpected keyword argument 'lam'",
+        ),
+    ],
+)
+def test_broken_method_code(project, text, message):
+    (project.folder / "baselines/diff_eodd/method.py").write_text(text)
+    _refused(project.run("fairmt", "train", "tiny", "diff_eodd", "--out", "elsewhere"), message)
+
+
+def test_outside_the_repository(project, tmp_path):
+    project.folder = tmp_path
+    _refused(project.run("fairmt", "list"), "no folder 'config'; run fairmt in the repository's root")

@@ -90,11 +90,21 @@ def test_prune_deletes_what_no_current_run_refers_to(finished):
     assert left == {"mtl_erm", "constant", "oracle"}
 
 
-def test_prepared_data_of_another_configuration_is_refused(finished):
+def test_another_configuration_prepares_and_trains_everything_again(finished):
     finished.edit("config/benchmarks/tiny.yaml", "seed: 0", "seed: 1")
     done = finished.run("fairmt", "train", "tiny", "mtl_erm", "--out", "elsewhere")
     assert done.returncode == 1
-    assert "meta.json: digest: expected" in done.stderr
+    assert "meta.json: no such file; run `fairmt prepare`" in done.stderr
+    again = {"prepare": 1, "train": 4, "control": 2} | AFTER_TRAINING | {"evaluate": 4}
     shutil.rmtree(finished.folder / ".snakemake")
-    assert finished.planned()["prepare"] == 1
-    finished.snakemake("--", "runs")
+    assert finished.planned() == again
+
+
+def test_a_failing_job_says_why(project):
+    project.edit(
+        "baselines/diff_eodd/method.py", "return (losses.sum()", "return float('nan') * (losses.sum()"
+    )
+    done = project.run("snakemake", "--config", "suite=tiny")
+    assert done.returncode != 0
+    assert "fairmt: error: results/tiny/runs/tiny/diff_eodd" in done.stdout + done.stderr
+    assert "training diverged" in done.stdout + done.stderr

@@ -10,15 +10,13 @@ rule fetch:
     resources:
         downloads=1,
     shell:
-        "fairmt fetch {wildcards.dataset:q} {wildcards.file:q} 2> {log:q}"
+        "fairmt --log {log:q} fetch {wildcards.dataset:q} {wildcards.file:q}"
 
 
-# One folder per benchmark, and per seed where the split is redrawn. The digest file changes when the
-# configuration or the loader does, which prepares the data again.
+# One folder per benchmark and digest of what determines it, and per seed where the split is redrawn.
 rule prepare:
     input:
-        raw=lambda wildcards: suite.raw_files(wildcards.folder),
-        digest=lambda wildcards: suite.digest_file(wildcards.folder),
+        lambda wildcards: suite.raw_files(wildcards.folder),
     output:
         "data/prepared/{folder}/inputs.safetensors",
         "data/prepared/{folder}/labels.safetensors",
@@ -31,4 +29,4 @@ rule prepare:
     params:
         arguments=lambda wildcards: suite.prepare_arguments(wildcards.folder),
     shell:
-        "fairmt prepare {params.arguments} 2> {log:q}"
+        "fairmt --log {log:q} prepare {params.arguments}"

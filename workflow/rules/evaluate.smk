@@ -15,7 +15,7 @@ rule evaluate:
     params:
         suite=suite.name,
     shell:
-        "fairmt evaluate {params.suite:q} {wildcards.benchmark:q} {wildcards.method:q} --out {output:q} 2> {log:q}"
+        "fairmt --log {log:q} evaluate {params.suite:q} {wildcards.benchmark:q} {wildcards.method:q} --out {output:q}"
 
 
 # All metrics of the suite in one file (kept in git), headline values as JSON for `dvc metrics`, and
@@ -32,4 +32,4 @@ rule gather:
     params:
         suite=suite.name,
     shell:
-        "fairmt gather {params.suite:q} 2> {log:q}"
+        "fairmt --log {log:q} gather {params.suite:q}"

@@ -25,7 +25,7 @@ rule table:
     params:
         suite=suite.name,
     shell:
-        "fairmt table {params.suite:q} 2> {log:q}"
+        "fairmt --log {log:q} table {params.suite:q}"
 
 
 rule figure:
@@ -51,7 +51,7 @@ rule figure:
     params:
         suite=suite.name,
     shell:
-        "fairmt figure {params.suite:q} 2> {log:q}"
+        "fairmt --log {log:q} figure {params.suite:q}"
 
 
 rule claims:
@@ -69,7 +69,7 @@ rule claims:
     params:
         suite=suite.name,
     shell:
-        "fairmt claims {params.suite:q} 2> {log:q}"
+        "fairmt --log {log:q} claims {params.suite:q}"
 
 
 rule html:
@@ -89,7 +89,7 @@ rule html:
     params:
         suite=suite.name,
     shell:
-        "fairmt report {params.suite:q} 2> {log:q}"
+        "fairmt --log {log:q} report {params.suite:q}"
 
 
 # Tables, figures, claims and report from stored metrics; lists no prediction file.

@@ -23,9 +23,9 @@ rule train:
     params:
         knob=lambda wildcards: suite.knob_value(wildcards),
     shell:
-        "fairmt train {wildcards.benchmark:q} {wildcards.method:q} --knob {params.knob}"
+        "fairmt --log {log:q} train {wildcards.benchmark:q} {wildcards.method:q} --knob {params.knob}"
         " --seed {wildcards.seed} --expect-hash {wildcards.hash8} --threads {threads}"
-        " --out $(dirname {output.predictions:q}) 2> {log:q}"
+        " --out $(dirname {output.predictions:q})"
 
 
 # The controls know the answers: their rule, and no other before evaluation, reads the solution.
@@ -40,5 +40,5 @@ rule control:
     wildcard_constraints:
         method=suite.control_pattern,
     shell:
-        "fairmt control {wildcards.benchmark:q} {wildcards.method:q} --seed {wildcards.seed}"
-        " --expect-hash {wildcards.hash8} --out $(dirname {output.predictions:q}) 2> {log:q}"
+        "fairmt --log {log:q} control {wildcards.benchmark:q} {wildcards.method:q} --seed {wildcards.seed}"
+        " --expect-hash {wildcards.hash8} --out $(dirname {output.predictions:q})"
