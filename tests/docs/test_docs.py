@@ -44,7 +44,7 @@ def test_commands_exist(page):
     targets = set(re.findall(r"\bmake ([a-z]+)\b", code))
     assert targets <= set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
     suites = set(re.findall(r"(?:SUITE|suite)=([a-z-]+)", code))
-    assert suites <= {path.stem for path in SUITES.glob("*.yaml")} | {"ablation"}
+    assert suites <= {path.stem for path in SUITES.glob("*.yaml")}
 
 
 def test_every_method_of_a_suite_is_registered_and_every_benchmark_exists():

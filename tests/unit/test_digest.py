@@ -109,6 +109,9 @@ def test_unknown_module_is_refused():
 
 def test_the_digest_of_a_file_is_pinned_across_python_versions(tmp_path):
     """A digest that changed with the interpreter would make every stored run look like another's."""
-    source = '"""Doc."""\n\n\ndef f(x: int = 1, *rest) -> float:\n    """Doc."""\n    return -x / 2.5 if rest else f"{x}"\n'
+    source = (
+        '"""Doc."""\n\n\ndef f(x: int = 1, *rest) -> float:\n'
+        '    """Doc."""\n    return -x / 2.5 if rest else f"{x}"\n'
+    )
     (tmp_path / "one.py").write_text(source)
     assert digest.code_digest(tmp_path / "one.py") == "412eb1b1"
