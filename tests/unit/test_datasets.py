@@ -193,9 +193,11 @@ def test_dataset_card_is_complete(name):
 
 
 @pytest.mark.parametrize("benchmark", sorted(path.stem for path in BENCHMARKS.glob("*.yaml")))
-def test_benchmark_has_no_label_or_sensitive_column_among_its_features(benchmark, tmp_path):
+def test_benchmark_has_no_label_or_sensitive_column_among_its_features(benchmark, tmp_path, monkeypatch):
     config = read_benchmark(benchmark)
     dataset = load_dataset(config["dataset"])
+    # Generated files in the original layout take the place of the pinned ones.
+    monkeypatch.setattr("fairmt.data.prepare._verified", lambda path, file: file.sha256[0])
     if dataset.name == "adult":
         # Fourteen occupations and five races do not all occur in a small file.
         config["options"] = config["options"] | {"white_and_black_only": True}
