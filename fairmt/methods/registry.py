@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,7 +54,6 @@ class Card:
     supports: tuple[str, ...]
     resources: dict[str, int]
     deviations: tuple[str, ...]
-    variant: dict[str, Any] = field(default_factory=dict)
 
     @property
     def is_control(self) -> bool:
@@ -185,6 +184,5 @@ def _read_folder(path: Path) -> list[Card]:
         "resources": content.pop("resources", {}),
     }
     return [
-        Card(name=name, params=params | changes, variant=changes, **common, **content)
-        for name, changes in variants.items()
+        Card(name=name, params=params | changes, **common, **content) for name, changes in variants.items()
     ]

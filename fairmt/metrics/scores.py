@@ -126,9 +126,7 @@ def ccc(predictions: np.ndarray, labels: np.ndarray) -> Score:
 
 def mae(predictions: np.ndarray, labels: np.ndarray) -> Score:
     """Regression: mean absolute error in label units, mean over dimensions [N, D]."""
-    return _per_label(
-        lambda p, y: float(np.abs(p - y).mean()) if y.size else float("nan"), predictions, labels
-    )
+    return _per_label(_mae, predictions, labels)
 
 
 def r2(predictions: np.ndarray, labels: np.ndarray) -> Score:
