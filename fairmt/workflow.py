@@ -16,10 +16,14 @@ from fairmt.config import Suite, read_benchmark, read_suite
 from fairmt.data.dataset import load_dataset
 from fairmt.digest import code_digest, hash8, module_file
 from fairmt.methods.registry import Card, read_cards
-from fairmt.runs import RESULTS, Run, data_digest, plan, prepared_folder
+from fairmt.runs import PREPARED, RESULTS, Run, data_digest, plan, prepared_folder
 from fairmt.yaml_files import validate
 
 RAW = Path("data/raw")
+RUN_FILES = ("predictions.parquet", "run.json")
+TRAINING_FILES = (*RUN_FILES, "history.csv", "model.safetensors", "probe.safetensors")
+TRAINING_INPUTS = ("inputs.safetensors", "labels.safetensors", "meta.json")
+PREPARED_FILES = (*TRAINING_INPUTS, "solution.safetensors")
 TABLES = ("main", "tasks", "groups")
 FIGURES = ("fronts", "groups")
 
@@ -98,7 +102,9 @@ class Workflow:
     # Data
 
     def raw_files(self, folder: str) -> list[Path]:
-        """Raw files behind a prepared folder."""
+        """Raw files behind a prepared folder: none once it is complete."""
+        if all((PREPARED / folder / name).exists() for name in PREPARED_FILES):
+            return []
         dataset = load_dataset(self.benchmarks[_benchmark(folder)]["dataset"])
         return [RAW / dataset.name / file.name for file in dataset.files]
 
@@ -112,13 +118,23 @@ class Workflow:
 
     def training_files(self, wildcards: Any) -> list[Path]:
         """What a training job may read: everything prepared but the solution."""
-        folder = self._prepared(wildcards.benchmark, int(wildcards.seed))
-        return [folder / name for name in ("inputs.safetensors", "labels.safetensors", "meta.json")]
+        return self._needed(wildcards, TRAINING_FILES, TRAINING_INPUTS)
 
     def control_files(self, wildcards: Any) -> list[Path]:
         """What a control reads: the solution too."""
+        return self._needed(wildcards, RUN_FILES, PREPARED_FILES)
+
+    def _needed(self, wildcards: Any, outputs: Iterable[str], inputs: Iterable[str]) -> list[Path]:
+        """Prepared files that a run needs: none once it is complete.
+
+        A run's path names its data, so a complete run can not be stale, and preparing deleted data again
+        for another job is no reason to repeat it.
+        """
+        run = Path(self.run_pattern.format(**wildcards))
+        if all((run / name).exists() for name in outputs):
+            return []
         folder = self._prepared(wildcards.benchmark, int(wildcards.seed))
-        return [*self.training_files(wildcards), folder / "solution.safetensors"]
+        return [folder / name for name in inputs]
 
     def knob_value(self, wildcards: Any) -> float:
         """The knob value of a run's folder."""
@@ -144,6 +160,11 @@ class Workflow:
     def evaluations(self) -> list[Path]:
         """One file per method and benchmark, named after the runs and the evaluation's code."""
         return [evaluation_path(runs) for runs in self._groups.values()]
+
+    @property
+    def evaluations_digest(self) -> str:
+        """Digest of the evaluations' names, hence of everything before them."""
+        return hash8(sorted(str(path) for path in self.evaluations))
 
     @cached_property
     def _groups(self) -> dict[tuple[str, str], list[Run]]:

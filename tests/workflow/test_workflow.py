@@ -43,6 +43,33 @@ def test_a_deleted_prediction_file_rebuilds_one_run_with_equal_numbers(finished)
     assert path.read_bytes() == before
 
 
+def test_deleted_prepared_data_retrains_nothing(finished):
+    shutil.rmtree(finished.folder / "data")
+    assert finished.planned() == {}
+    results = finished.folder / "results/tiny"
+    shutil.rmtree(results / "evaluations")
+    before = (results / "metrics.parquet").read_bytes()
+    (results / "metrics.parquet").unlink()
+    assert finished.planned() == AFTER_TRAINING | {"prepare": 1, "evaluate": 4}
+    finished.snakemake()
+    assert (results / "metrics.parquet").read_bytes() == before
+
+
+def test_a_new_method_after_prepared_data_was_deleted_trains_only_itself(finished):
+    shutil.rmtree(finished.folder / "data")
+    shutil.copytree(finished.folder / "baselines/diff_eodd", finished.folder / "baselines/newcomer")
+    finished.edit("config/suites/tiny.yaml", "diff_eodd,", "diff_eodd, newcomer,")
+    planned = finished.planned()
+    assert (planned["prepare"], planned["train"]) == (1, 2)
+    assert "control" not in planned
+
+
+def test_a_method_taken_out_of_the_suite_leaves_the_metrics(finished):
+    finished.edit("config/suites/tiny.yaml", "diff_eodd,", "")
+    after_evaluation = {rule: count for rule, count in AFTER_TRAINING.items() if rule != "evaluate"}
+    assert finished.planned() == after_evaluation
+
+
 def test_a_new_method_folder_adds_its_own_jobs_only(finished):
     shutil.copytree(finished.folder / "baselines/diff_eodd", finished.folder / "baselines/newcomer")
     assert finished.planned() == {}

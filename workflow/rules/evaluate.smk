@@ -31,5 +31,7 @@ rule gather:
         suite.results / "logs/gather.log",
     params:
         suite=suite.name,
+        # Another list of evaluations is a reason to gather again, whatever their age.
+        evaluations=suite.evaluations_digest,
     shell:
         "fairmt --log {log:q} gather {params.suite:q}"

@@ -1,8 +1,8 @@
-# One job per run. Its path names code, configuration and data, so an existing run is never stale
-# and the time stamps of its inputs say nothing: hence `ancient`. The solution is not an input.
+# One job per run. Its path names code, configuration and data, so a complete run is never stale and
+# has no inputs left. The solution is not an input.
 rule train:
     input:
-        lambda wildcards: [ancient(path) for path in suite.training_files(wildcards)],
+        suite.training_files,
     output:
         predictions=f"{suite.run_pattern}/predictions.parquet",
         run=f"{suite.run_pattern}/run.json",
@@ -31,7 +31,7 @@ rule train:
 # The controls know the answers: their rule, and no other before evaluation, reads the solution.
 rule control:
     input:
-        lambda wildcards: [ancient(path) for path in suite.control_files(wildcards)],
+        suite.control_files,
     output:
         predictions=f"{suite.run_pattern}/predictions.parquet",
         run=f"{suite.run_pattern}/run.json",
