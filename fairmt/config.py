@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fairmt.data.dataset import dataset_names
 from fairmt.errors import FairMTError
 from fairmt.yaml_files import choose, read_yaml, validate
 
@@ -37,10 +39,35 @@ class Suite:
     anchors: tuple[dict[str, Any], ...]
 
 
-def benchmark_path(name: str, source: Path | None = None) -> Path:
+def read_config(path: Path) -> dict[str, Any]:
+    """The mapping in a YAML file whose keys are text and whose numbers are finite.
+
+    Raises
+    ------
+    FairMTError
+        As `fairmt.yaml_files.read_yaml`, or naming the field of another key or number.
+    """
+    content = read_yaml(path)
+    _check_plain(content, "", path)
+    return content
+
+
+def _check_plain(node: Any, field: str, path: Path) -> None:
+    if isinstance(node, float) and not math.isfinite(node):
+        raise FairMTError(f"{path}: {field}: expected a finite number, found {node}")
+    if isinstance(node, dict):
+        for key in node:
+            if not isinstance(key, str):
+                raise FairMTError(f"{path}: {field or 'top level'}: expected a key of text, found {key!r}")
+    entries = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
+    for key, value in entries:
+        _check_plain(value, f"{field}.{key}".removeprefix("."), path)
+
+
+def benchmark_path(name: str, source: Path | str | None = None) -> Path:
     """The benchmark's file; an error with the nearest spelling if there is none.
 
-    ``source`` is the file that names the benchmark, for the error.
+    ``source`` is the file and field that name the benchmark, for the error.
     """
     known = sorted(path.stem for path in BENCHMARKS.glob("*.yaml"))
     return BENCHMARKS / f"{choose(name, known, 'benchmark', source or BENCHMARKS)}.yaml"
@@ -69,12 +96,19 @@ def read_suite(name: str) -> Suite:
     Raises
     ------
     FairMTError
-        If the file is missing or does not fit the schema.
+        If the file is missing or does not fit the schema, if there is no such benchmark, or if the
+        reference or an anchor is about something that the suite does not train.
     """
     known = sorted(path.stem for path in SUITES.glob("*.yaml"))
     path = SUITES / f"{choose(name, known, 'suite', SUITES)}.yaml"
-    content = read_yaml(path)
+    content = read_config(path)
     validate(content, "suite", path)
+    for benchmark in content["benchmarks"]:
+        benchmark_path(benchmark, f"{path}: benchmarks")
+    for i, anchor in enumerate(content.get("anchors", ())):
+        for field in ("benchmark", "method"):
+            known = content[f"{field}s"]
+            choose(anchor[field], known, f"{field} of this suite", f"{path}: anchors.{i}.{field}")
     choose(content["reference"], content["methods"], "reference among the suite's methods", path)
     lists = {key: tuple(content.get(key, ())) for key in ("benchmarks", "methods", "anchors")}
     return Suite(**content | lists | {"name": name})
@@ -83,11 +117,13 @@ def read_suite(name: str) -> Suite:
 def _resolve(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
     if path in seen:
         raise FairMTError(f"{path}: extends: the files extend each other in a circle")
-    content = read_yaml(path)
-    parent = content.pop("extends", None)
-    if parent is None:
+    content = read_config(path)
+    if "extends" not in content:
         return content
-    return _merge(_resolve(benchmark_path(parent, path), (*seen, path)), content)
+    parent = content.pop("extends")
+    if not isinstance(parent, str):
+        raise FairMTError(f"{path}: extends: expected the name of one benchmark, found {parent!r}")
+    return _merge(_resolve(benchmark_path(parent, f"{path}: extends"), (*seen, path)), content)
 
 
 def _merge(base: dict[str, Any], extra: dict[str, Any]) -> dict[str, Any]:
@@ -100,6 +136,7 @@ def _merge(base: dict[str, Any], extra: dict[str, Any]) -> dict[str, Any]:
 
 def _check_references(config: dict[str, Any], path: Path) -> None:
     """What a schema cannot say: fields that must fit one another."""
+    choose(config["dataset"], dataset_names(), "dataset", f"{path}: dataset")
     attributes = config["sensitive"]["attributes"]
     choose(config["sensitive"]["train"], list(attributes), "attribute in sensitive.train", path)
     for name, attribute in attributes.items():

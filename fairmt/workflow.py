@@ -16,6 +16,7 @@ from fairmt.config import Suite, read_benchmark, read_suite
 from fairmt.data.dataset import load_dataset
 from fairmt.digest import code_digest, hash8, module_file
 from fairmt.methods.registry import Card, read_cards
+from fairmt.reporting.claims_file import CLAIMS, read_claims_file
 from fairmt.runs import PREPARED, RESULTS, Run, data_digest, plan, prepared_folder
 from fairmt.yaml_files import validate
 
@@ -39,12 +40,20 @@ class Workflow:
 
     @classmethod
     def read(cls, config: dict[str, Any]) -> Workflow:
-        """The workflow of Snakemake's ``config``, which holds the suite's name and nothing else."""
+        """The workflow of Snakemake's ``config``, which holds the suite's name and nothing else.
+
+        Raises
+        ------
+        FairMTError
+            If a file in ``config/`` that any step of the suite will read, or a method card, is invalid.
+        """
         validate(config, "config", Path("config/config.yaml"))
-        suite = read_suite(config["suite"])
-        return cls(
-            suite, plan(suite), read_cards(), {name: read_benchmark(name) for name in suite.benchmarks}
-        )
+        suite, cards = read_suite(config["suite"]), read_cards()
+        benchmarks = {name: read_benchmark(name) for name in suite.benchmarks}
+        runs = plan(suite)
+        # Not needed before the end, but a mistake should not wait until everything is trained.
+        read_claims_file(CLAIMS)
+        return cls(suite, runs, cards, benchmarks)
 
     @property
     def name(self) -> str:

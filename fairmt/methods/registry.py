@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fairmt.config import read_config
 from fairmt.errors import FairMTError
-from fairmt.yaml_files import choose, read_yaml, validate
+from fairmt.yaml_files import choose, validate
 
 if TYPE_CHECKING:
     from fairmt.methods.base import Method
@@ -159,7 +160,7 @@ def load_method(card: Card) -> type[Method]:
 
 
 def _read_folder(path: Path) -> list[Card]:
-    content = read_yaml(path)
+    content = read_config(path)
     validate(content, "method", path)
     variants = content.pop("variants", None) or {path.parent.name: {}}
     params = content.pop("params", {})

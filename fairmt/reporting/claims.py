@@ -10,16 +10,14 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from fairmt.config import Suite
-from fairmt.errors import FairMTError
 from fairmt.files import write_text
+from fairmt.reporting.claims_file import CLAIMS, read_claims_file
 from fairmt.reporting.context import Context, read_context
 from fairmt.reporting.layout import Cell, Section, markdown
 from fairmt.reporting.measures import MEASURES, Evidence, Untestable
 from fairmt.reporting.summary import selected_runs
 from fairmt.statistics import Interval, t_interval
-from fairmt.yaml_files import read_yaml, validate
 
-CLAIMS = Path("config/claims.yaml")
 HOLDS, FAILS, UNTESTABLE = "holds", "fails", "cannot be tested here"
 # Regimes that keep every label there is; "natural" may lack some, but nothing says how many.
 _ALL_LABELS = {"full", "natural"}
@@ -80,16 +78,10 @@ def read_claims(path: Path = CLAIMS) -> tuple[list[Claim], list[str]]:
     Raises
     ------
     FairMTError
-        If the file does not fit its schema or two claims share an id.
+        As `read_claims_file`.
     """
-    content = read_yaml(path)
-    validate(content, "claims", path)
-    claims = [Claim(**entry) for entry in content["claims"]]
-    ids = [claim.id for claim in claims]
-    for name in ids:
-        if ids.count(name) > 1:
-            raise FairMTError(f"{path}: claims: ids must differ, found {name!r} {ids.count(name)} times")
-    return claims, content["own"]
+    content = read_claims_file(path)
+    return [Claim(**entry) for entry in content["claims"]], content["own"]
 
 
 def write_claims(metrics: pd.DataFrame, suite: Suite, out: Path) -> None:

@@ -178,7 +178,8 @@ def test_a_failing_claim_is_printed_as_failing_and_twice_the_same(tmp_path, monk
         ("tolerance: 0.05", "tolerence: 0.05", "unknown key 'tolerence'; did you mean 'tolerance'"),
         ("at_most: -0.30", "at_mots: -0.30", "unknown key 'at_mots'"),
         ("id: dp-falls", "id: eo-falls", "ids must differ, found 'eo-falls'"),
-        ("kind: levelling-down", "kind: levelling", "levelling"),
+        ("kind: levelling-down", "kind: levelling", r"claims\.4\.measure\.kind: 'levelling' is not one of"),
+        ("tolerance: 0.05", "tolerance: .inf", r"claims\.0\.tolerance: expected a finite number"),
     ],
 )
 def test_mistakes_in_the_claims_are_errors(tmp_path, old, new, message):

@@ -1,11 +1,14 @@
 """Benchmarks and suites: inheritance, defaults, and errors that name file and field."""
 
+import numpy as np
 import pytest
 
 from fairmt import config
 from fairmt.config import read_benchmark, read_suite
 from fairmt.errors import FairMTError
-from fairmt.yaml_files import read_yaml
+from fairmt.metrics import fairness, utilities
+from fairmt.tasks import Task
+from fairmt.yaml_files import SCHEMAS, read_yaml
 
 BASE = """\
 title: Base
@@ -80,7 +83,20 @@ def test_extends_may_be_chained(write):
     ("text", "message"),
     [
         ("extends: mine\n", "extend each other in a circle"),
-        ("extends: bsae\n", "unknown benchmark 'bsae'; did you mean 'base'"),
+        ("extends: bsae\n", "extends: unknown benchmark 'bsae'; did you mean 'base'"),
+        ("extends: [base]\n", r"extends: expected the name of one benchmark, found \['base'\]"),
+        ("extends: 3\n", "extends: expected the name of one benchmark, found 3"),
+        ("extends: base\n1: 2\nstpes: 3\n", "top level: expected a key of text, found 1"),
+        ("extends: base\ntraining: {2: 3}\n", "training: expected a key of text, found 2"),
+        ("extends: base\ntraining: {learning_rate: .inf}\n", r"training\.learning_rate: expected a finite"),
+        (
+            "extends: base\nsplit: {fractions: [.nan, 0.5, 0.5]}\n",
+            r"split\.fractions\.0: expected a finite number, found nan",
+        ),
+        ("extends: base\ndataset: adlut\n", "dataset: unknown dataset 'adlut'; did you mean 'adult'"),
+        ("extends: base\noptions: {rows: many}\n", r"options\.rows: 'many' is not of type 'integer'"),
+        ("", "expected a mapping"),
+        ("title: a\n\tdataset: adult\n", "not valid YAML"),
         ("extends: base\nstpes: 3\n", "top level: unknown key 'stpes'"),
         ("extends: base\ntraining: {steps: many}\n", "training.steps: 'many' is not of type 'integer'"),
         ("extends: base\nsensitive: {train: sexx}\n", "unknown attribute in sensitive.train 'sexx'"),
@@ -120,12 +136,53 @@ def test_suite(write, tmp_path):
         ("seeds: 2", "seeds: 0", "seeds: 0 is less than the minimum of 1"),
         ("knobs: 1", "knobs: 6", "knobs: 6 is greater than the maximum of 5"),
         ("knobs: 1", "knob: 1", "unknown key 'knob'; did you mean 'knobs'"),
+        ("[base]", "[bsae]", "benchmarks: unknown benchmark 'bsae'; did you mean 'base'"),
+        ("0.01", ".nan", r"selection\.tolerance: expected a finite number, found nan"),
     ],
 )
 def test_bad_suites_name_file_and_field(write, tmp_path, old, new, message):
     (tmp_path / "suites" / "s.yaml").write_text(SUITE.replace(old, new))
     with pytest.raises(FairMTError, match=rf"s\.yaml: .*{message}"):
         read_suite("s")
+
+
+ANCHOR = (
+    "anchors:\n"
+    "- {benchmark: base, method: mtl_erm, metric: accuracy, published: 0.8, tolerance: 0.01, source: x}\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("benchmark: base", "benchmark: bsae", r"\.benchmark: .* 'bsae'; did you mean 'base'"),
+        ("method: mtl_erm", "method: stl_erm", r"\.method: unknown method of this suite 'stl_erm'"),
+        ("metric: accuracy", "metric: acuracy", r"\.metric: 'acuracy' is not one of"),
+        ("source: x", "sorce: x", ": unknown key 'sorce'; did you mean 'source'"),
+    ],
+)
+def test_bad_anchors_name_file_and_field(write, tmp_path, old, new, message):
+    path = tmp_path / "suites" / "s.yaml"
+    path.write_text(SUITE + ANCHOR)
+    assert len(read_suite("s").anchors) == 1
+    path.write_text(SUITE + ANCHOR.replace(old, new))
+    with pytest.raises(FairMTError, match=rf"s\.yaml: anchors\.0{message}"):
+        read_suite("s")
+
+
+def test_anchors_may_name_every_metric_and_no_other():
+    """The schema lists the names, so that reading a suite needs no metric's code."""
+    labels = np.arange(90) % 3
+    groups = np.arange(90) % 2
+    names = {f"delta_{name}_left_out" for name in ("dp", "eo")}
+    for task, p, y in (
+        (Task("a", "classification", 2), np.eye(2)[labels % 2], labels % 2),
+        (Task("b", "detection", 2), np.eye(2)[labels % 2], np.eye(2)[labels % 2]),
+        (Task("c", "regression", 1, edges=((0.5,),)), labels[:, None] * 1.0, labels[:, None] * 1.0),
+    ):
+        names |= utilities(task, p, y).keys() | fairness(task, p, y, groups=groups).keys()
+    anchor = read_yaml(SCHEMAS / "suite.schema.yaml")["properties"]["anchors"]["items"]
+    assert set(anchor["properties"]["metric"]["enum"]) == names
 
 
 @pytest.mark.parametrize("path", sorted(config.BENCHMARKS.glob("*.yaml")), ids=lambda path: path.stem)
