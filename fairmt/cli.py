@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fairmt import __version__
+from fairmt.arguments import check_device, finite, make_folder, whole
 from fairmt.errors import FairMTError
 
 log = logging.getLogger("fairmt")
@@ -23,8 +24,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     A `FairMTError` is printed as one message and gives status 1; ``--debug`` shows the traceback.
     """
-    options = parser().parse_args(arguments)
-    _start_log(options.log)
+    grammar = parser()
+    options = grammar.parse_args(arguments)
+    try:
+        _start_log(options.log)
+    except OSError as error:
+        grammar.error(f"argument --log: {error}")
     try:
         _check_folder()
         options.run(options)
@@ -86,13 +91,15 @@ def parser() -> argparse.ArgumentParser:
 
     command = commands.add_parser("prepare", help="raw files to tensors, labels and solution")
     command.add_argument("benchmark")
-    command.add_argument("--seed", type=int, default=0, help="for benchmarks that redraw the split per seed")
+    command.add_argument(
+        "--seed", type=whole(0), default=0, help="for benchmarks that redraw the split per seed"
+    )
     command.set_defaults(run=_prepare)
 
     command = commands.add_parser("train", help="train one run")
     _add_run_arguments(command)
-    command.add_argument("--knob", type=float, help="value of the method's knob; default: the middle one")
-    command.add_argument("--threads", type=int, default=1)
+    command.add_argument("--knob", type=finite, help="value of the method's knob; default: the middle one")
+    command.add_argument("--threads", type=whole(1, os.cpu_count()), default=1)
     command.add_argument("--device", help="for example cpu or cuda:1; default: a GPU if there is one")
     command.set_defaults(run=_train)
 
@@ -124,7 +131,7 @@ def parser() -> argparse.ArgumentParser:
 def _add_run_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("benchmark")
     command.add_argument("method")
-    command.add_argument("--seed", type=int, default=0)
+    command.add_argument("--seed", type=whole(0), default=0)
     command.add_argument("--out", type=Path, required=True, help="folder to write")
     command.add_argument("--expect-hash", help="refuse to run if code and configuration have another hash")
 
@@ -161,30 +168,36 @@ def _fetch(options: argparse.Namespace) -> None:
 
 
 def _prepare(options: argparse.Namespace) -> None:
-    from fairmt.config import read_benchmark
+    from fairmt.config import benchmark_path, read_benchmark
     from fairmt.data.prepare import prepare
     from fairmt.runs import data_digest, is_redrawn, prepared_folder
     from fairmt.workflow import RAW
 
     config = read_benchmark(options.benchmark)
     digest = data_digest(options.benchmark, config)
-    prepare(
-        options.benchmark,
-        config,
-        digest=digest,
-        raw=RAW / config["dataset"],
-        out=prepared_folder(options.benchmark, config, digest, options.seed),
-        seed=options.seed if is_redrawn(config) else None,
-    )
+    try:
+        prepare(
+            options.benchmark,
+            config,
+            digest=digest,
+            raw=RAW / config["dataset"],
+            out=prepared_folder(options.benchmark, config, digest, options.seed),
+            seed=options.seed if is_redrawn(config) else None,
+        )
+    except FairMTError as error:
+        # What does not fit the data is known by its field only: the benchmark may have it by `extends`.
+        raise FairMTError(f"{benchmark_path(options.benchmark)}: {error}") from error
 
 
 def _train(options: argparse.Namespace) -> None:
     import torch
 
+    from fairmt.integrity import check_prepared
     from fairmt.methods.registry import load_method
     from fairmt.single import identify
     from fairmt.training import Job, train
 
+    check_device(options.device)
     torch.set_num_threads(options.threads)
     one = identify(options.benchmark, options.method, options.knob, options.seed, options.expect_hash)
     job = Job(
@@ -196,35 +209,26 @@ def _train(options: argparse.Namespace) -> None:
         seed=one.seed,
         identity=one.identity,
     )
+    check_prepared(one.prepared, solution=False)
+    make_folder(options.out)
     train(job, one.prepared, options.out, device=options.device)
 
 
 def _control(options: argparse.Namespace) -> None:
     from fairmt.controls import write_control
+    from fairmt.integrity import check_prepared
     from fairmt.single import identify
 
     one = identify(options.benchmark, options.method, options.knob, options.seed, options.expect_hash)
+    check_prepared(one.prepared, solution=True)
+    make_folder(options.out)
     write_control(one.card.name, one.prepared, options.out, one.identity)
 
 
 def _evaluate(options: argparse.Namespace) -> None:
-    from fairmt.evaluation import evaluate
-    from fairmt.files import atomic
-    from fairmt.runs import plan_suite
-    from fairmt.workflow import by_method
-    from fairmt.yaml_files import choose
+    from fairmt.results import evaluate_method
 
-    _, runs = plan_suite(options.suite)
-    groups = by_method(runs)
-    name = choose(
-        f"{options.benchmark}/{options.method}",
-        ["/".join(key) for key in groups],
-        "benchmark/method",
-        f"suite {options.suite}",
-    )
-    benchmark, _, method = name.partition("/")
-    with atomic(options.out) as temporary:
-        evaluate(groups[benchmark, method]).to_parquet(temporary, index=False)
+    evaluate_method(options.suite, options.benchmark, options.method, options.out)
 
 
 def _gather(options: argparse.Namespace) -> None:

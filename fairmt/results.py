@@ -7,16 +7,46 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fairmt.arguments import make_folder
 from fairmt.config import Suite, read_benchmark, read_suite
 from fairmt.errors import FairMTError
 from fairmt.files import atomic, write_text
+from fairmt.integrity import check_manifest, check_meta, check_predictions, check_prepared, read_metrics
 from fairmt.runs import PREPARED, RESULTS, data_digest, plan_suite, prepared_folder
 from fairmt.workflow import by_method, evaluation_path
+from fairmt.yaml_files import choose
 
 if TYPE_CHECKING:
     import pandas as pd
 
 HEADLINES = ("utility", "delta_dp", "delta_eo")
+
+
+def evaluate_method(suite: str, benchmark: str, method: str, out: Path) -> None:
+    """Write the metrics of all runs of one method on one benchmark of a suite.
+
+    Raises
+    ------
+    FairMTError
+        If the suite has no such runs, or a file that the evaluation reads is missing or broken.
+    """
+    from fairmt.evaluation import evaluate
+
+    groups = by_method(plan_suite(suite)[1])
+    pairs = ["/".join(pair) for pair in groups]
+    choose(f"{benchmark}/{method}", pairs, "benchmark/method", f"suite {suite}")
+    runs = groups[benchmark, method]
+    config = read_benchmark(benchmark)
+    digest = data_digest(benchmark, config)
+    for folder in sorted({prepared_folder(benchmark, config, digest, run.seed) for run in runs}):
+        check_prepared(folder, solution=True)
+    for run in runs:
+        check_predictions(run.predictions)
+    if out.is_dir():
+        raise FairMTError(f"--out: expected a file, found the folder {out}")
+    make_folder(out.parent)
+    with atomic(out) as temporary:
+        evaluate(runs).to_parquet(temporary, index=False)
 
 
 def gather_suite(name: str) -> None:
@@ -25,7 +55,8 @@ def gather_suite(name: str) -> None:
     Raises
     ------
     FairMTError
-        If an evaluation is missing.
+        If an evaluation is missing or unreadable, or a ``run.json`` or prepared data lack what the
+        provenance lists; nothing is written then.
     """
     import pandas as pd
 
@@ -38,17 +69,23 @@ def gather_suite(name: str) -> None:
         raise FairMTError(
             f"{missing[0]}: no such file; {len(missing)} of {len(files)} evaluations are missing"
         )
-    metrics = pd.concat([pd.read_parquet(file) for file in files], ignore_index=True)
-    folder = RESULTS / name
-    with atomic(folder / "metrics.parquet") as temporary:
-        metrics.to_parquet(temporary, index=False, compression="zstd")
-    write_text(folder / "metrics.json", json.dumps(headlines(metrics), indent=1) + "\n")
+    advice = "delete it and run the suite again"
+    metrics = pd.concat([read_metrics(file, advice) for file in files], ignore_index=True)
     configs = {benchmark: read_benchmark(benchmark) for benchmark in suite.benchmarks}
     folders = [
         prepared_folder(benchmark, config, data_digest(benchmark, config), seed=0)
         for benchmark, config in configs.items()
     ]
-    provenance = gather(name, (run.folder / "run.json" for run in runs), folders)
+    manifests = [run.folder / "run.json" for run in runs]
+    for manifest in manifests:
+        check_manifest(manifest)
+    for prepared in folders:
+        check_meta(prepared)
+    provenance = gather(name, manifests, folders)
+    folder = RESULTS / name
+    with atomic(folder / "metrics.parquet") as temporary:
+        metrics.to_parquet(temporary, index=False, compression="zstd")
+    write_text(folder / "metrics.json", json.dumps(headlines(metrics), indent=1) + "\n")
     write_text(folder / "provenance.json", json.dumps(provenance, indent=1) + "\n")
 
 
@@ -80,16 +117,15 @@ def read_results(name: str) -> tuple[Suite, pd.DataFrame, Path]:
     Raises
     ------
     FairMTError
-        If the suite has no metrics yet.
+        If the suite has no metrics yet, or the file is broken.
     """
-    import pandas as pd
-
     suite = read_suite(name)
     folder = RESULTS / name
     path = folder / "metrics.parquet"
     if not path.exists():
         raise FairMTError(f"{path}: no such file; run `make reproduce SUITE={name}` first")
-    return suite, pd.read_parquet(path), folder
+    advice = f"restore it from git, or delete it and run `make reproduce SUITE={name}` again"
+    return suite, read_metrics(path, advice), folder
 
 
 def prune(name: str) -> list[Path]:

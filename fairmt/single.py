@@ -45,7 +45,8 @@ def identify(
     Raises
     ------
     FairMTError
-        If benchmark or method are unknown, the method lacks a task kind, or the hash is another.
+        If benchmark or method are unknown, the method lacks a task kind, a learning rate would not be
+        positive, or the hash is another.
     """
     config = read_benchmark(benchmark)
     card = get_card(method)
@@ -56,6 +57,8 @@ def identify(
             f"found only {', '.join(card.supports)}"
         )
     value = card.knob_values[len(card.knob_values) // 2] if knob_value is None else knob_value
+    if card.learning_rate_factor(value) <= 0:
+        raise FairMTError(f"{method}: knob {card.knob}: expected a positive factor, found {value:g}")
     data = data_digest(benchmark, config)
     found = run_hash(benchmark, config, data, card, value)
     if expected_hash not in (None, found):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +14,7 @@ import pandas as pd
 from fairmt.config import Suite
 from fairmt.errors import FairMTError
 from fairmt.files import write_text
+from fairmt.integrity import read_json
 from fairmt.reporting.claims import LEGEND, claims_section, judge_all
 from fairmt.reporting.context import Context, read_context
 from fairmt.reporting.layout import Section
@@ -54,7 +54,7 @@ def write_report(suite: Suite, results: Path) -> Path:
         if not (results / name).exists():
             raise FairMTError(f"{results / name}: no such file; the report needs it")
     metrics = pd.read_parquet(results / "metrics.parquet")
-    provenance = json.loads((results / "provenance.json").read_text(encoding="utf-8"))
+    provenance = read_json(results / "provenance.json", "delete it and run the suite again")
     images = {name: (results / f"figures/{name}.png").read_bytes() for name in CAPTIONS}
     path = results / "report.html"
     write_text(path, render(metrics, read_context(suite), provenance, images))

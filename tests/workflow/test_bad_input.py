@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 pytestmark = pytest.mark.xdist_group("workflow")
@@ -90,6 +92,110 @@ def test_a_reference_that_is_a_control(project):
 def test_broken_method_code(project, text, message):
     (project.folder / "baselines/diff_eodd/method.py").write_text(text)
     _refused(project.run("fairmt", "train", "tiny", "diff_eodd", "--out", "elsewhere"), message)
+
+
+@pytest.mark.parametrize(
+    ("path", "old", "new", "message"),
+    [
+        ("config/suites/tiny.yaml", "[tiny]", "[tinny]", "benchmarks: unknown benchmark 'tinny'"),
+        (
+            "config/claims.yaml",
+            "id: eo-falls",
+            "di: eo-falls",
+            "claims.0: unknown key 'di'; did you mean 'id'?",
+        ),
+        (
+            "config/claims.yaml",
+            "kind: levelling-down",
+            "kind: levelling",
+            "claims.4.measure.kind: 'levelling'",
+        ),
+    ],
+)
+def test_mistakes_that_matter_late_are_found_at_the_start(project, path, old, new, message):
+    project.edit(path, old, new)
+    _refused(project.run("snakemake", "--config", "suite=tiny"), f"{path}: {message}")
+
+
+def test_an_anchor_that_nothing_can_meet(project):
+    project.edit(
+        "config/suites/tiny.yaml",
+        "seeds: 2",
+        "seeds: 2\nanchors:\n- {benchmark: tiny, method: mtl_erm, metric: acuracy, published: 0.8, "
+        "source: x, tolerance: 0.01}",
+    )
+    _refused(
+        project.run("snakemake", "--config", "suite=tiny"),
+        "config/suites/tiny.yaml: anchors.0.metric: 'acuracy' is not one of ['utility', 'accuracy'",
+    )
+
+
+def test_planning_does_not_import_torch(project):
+    code = (
+        "import sys; from fairmt.workflow import Workflow; print({'torch', 'pandas'} & set(sys.modules)); "
+        "Workflow.read({'suite': 'tiny'}); print('torch' in sys.modules)"
+    )
+    assert project.run(sys.executable, "-c", code).stdout == "set()\nFalse\n"
+
+
+def test_a_value_that_the_dataset_refuses(project):
+    project.edit("config/benchmarks/tiny.yaml", "groups: 2", "groups: 5")
+    _refused(
+        project.run("fairmt", "prepare", "tiny"),
+        "config/benchmarks/tiny.yaml: options.groups: expected 2 or 3, found 5",
+    )
+
+
+def _cut(path):
+    path.write_bytes(path.read_bytes()[:100])
+
+
+def test_broken_results_name_the_file_and_what_to_do(finished):
+    results = finished.folder / "results/tiny"
+    before = (results / "provenance.json").read_bytes()
+    (run,) = results.glob("runs/tiny/mtl_erm/*/seed0")
+    (run / "run.json").write_text('{"seed": 0, "device": "cpu"}')
+    _refused(
+        finished.run("fairmt", "gather", "tiny"),
+        f"{run.relative_to(finished.folder)}/run.json: environment.fairmt: required key 'environment'",
+        "docs/adding-a-baseline.md",
+    )
+    assert (results / "provenance.json").read_bytes() == before
+    (evaluation,) = results.glob("evaluations/tiny/mtl_erm/*.parquet")
+    _cut(evaluation)
+    _refused(
+        finished.run("fairmt", "gather", "tiny"),
+        f"{evaluation.name}: not a readable Parquet file",
+        "delete it",
+    )
+    _cut(run / "predictions.parquet")
+    _refused(
+        finished.run("fairmt", "evaluate", "tiny", "tiny", "mtl_erm", "--out", "made.parquet"),
+        "seed0/predictions.parquet: not a readable Parquet file",
+        "delete it and run the suite again",
+    )
+    (results / "provenance.json").write_text("{")
+    _refused(
+        finished.run("fairmt", "report", "tiny"), "results/tiny/provenance.json: not valid JSON", "delete it"
+    )
+    _cut(results / "metrics.parquet")
+    _refused(
+        finished.run("fairmt", "show", "tiny"),
+        "results/tiny/metrics.parquet: not a readable Parquet file",
+        "make reproduce SUITE=tiny",
+    )
+
+
+def test_broken_prepared_data(finished):
+    (path,) = finished.folder.glob("data/prepared/tiny/*/meta.json")
+    path.write_text("{}")
+    for command in (("train", "tiny", "mtl_erm"), ("control", "tiny", "oracle")):
+        _refused(
+            finished.run("fairmt", *command, "--out", "made"),
+            f"{path.relative_to(finished.folder)}: required key 'benchmark' is missing",
+            "run `fairmt prepare`",
+        )
+    assert not (finished.folder / "made").exists()
 
 
 def test_outside_the_repository(project, tmp_path):

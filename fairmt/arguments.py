@@ -1,0 +1,70 @@
+"""What the command line's arguments may be, said before anything is computed."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from fairmt.errors import FairMTError
+from fairmt.yaml_files import choose
+
+
+def whole(low: int, high: int | None = None) -> Callable[[str], int]:
+    """A reader of whole numbers from ``low`` to ``high``, for `argparse`."""
+
+    def read(text: str) -> int:
+        try:
+            number = int(text)
+        except ValueError:
+            number = low - 1
+        if number < low or (high is not None and number > high):
+            limits = f"of at least {low}" if high is None else f"from {low} to {high}"
+            raise argparse.ArgumentTypeError(f"expected a whole number {limits}, found {text!r}")
+        return number
+
+    return read
+
+
+def finite(text: str) -> float:
+    """Read a number that is neither infinite nor NaN, for `argparse`."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise argparse.ArgumentTypeError(f"expected a finite number, found {text!r}")
+    return number
+
+
+def check_device(name: str | None) -> None:
+    """Check that a device is the CPU or a GPU of this machine; None is the default one.
+
+    Raises
+    ------
+    FairMTError
+    """
+    import torch
+
+    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if name is not None:
+        known = ["cpu", *(["cuda"] if gpus else []), *(f"cuda:{number}" for number in range(gpus))]
+        choose(name, known, "device", "--device")
+
+
+def make_folder(path: Path) -> None:
+    """Make a result's folder before anything is computed: nothing is lost because it cannot be written.
+
+    Raises
+    ------
+    FairMTError
+        If it cannot be made or written.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FairMTError(f"--out: expected a folder that can be made, found {path}: {error}") from None
+    if not os.access(path, os.W_OK):
+        raise FairMTError(f"--out: expected a folder that can be written, found {path}")

@@ -1,0 +1,81 @@
+"""The command line refuses what it cannot use, before anything is computed."""
+
+from __future__ import annotations
+
+import logging
+import os
+
+import pytest
+
+from fairmt.arguments import check_device, finite, make_folder, whole
+from fairmt.cli import main
+from fairmt.errors import FairMTError
+
+TRAIN = ("train", "synthetic", "mtl_erm", "--out")
+
+
+@pytest.fixture(autouse=True)
+def _log():
+    """The command line replaces the log's handlers; put them back."""
+    handlers, level = logging.root.handlers[:], logging.getLogger("fairmt").level
+    yield
+    logging.root.handlers[:] = handlers
+    logging.getLogger("fairmt").setLevel(level)
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "expected"),
+    [
+        ("--threads", "0", "a whole number from 1 to"),
+        ("--threads", str((os.cpu_count() or 1) + 1), "a whole number from 1 to"),
+        ("--threads", "two", "a whole number from 1 to"),
+        ("--knob", "nan", "a finite number"),
+        ("--knob", "inf", "a finite number"),
+        ("--knob", "much", "a finite number"),
+        ("--seed", "-1", "a whole number of at least 0"),
+        ("--seed", "0.5", "a whole number of at least 0"),
+    ],
+)
+def test_arguments_say_what_they_may_be(tmp_path, capsys, option, value, expected):
+    with pytest.raises(SystemExit) as stopped:
+        main([*TRAIN, str(tmp_path / "out"), f"{option}={value}"])
+    assert stopped.value.code == 2
+    assert f"argument {option}: expected {expected}" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("name", ["foo", "meta", "cuda:99", ""])
+def test_a_device_that_is_not_there(tmp_path, capsys, name):
+    assert main([*TRAIN, str(tmp_path / "out"), "--device", name]) == 1
+    assert f"--device: unknown device '{name}'" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_devices_that_are_there():
+    check_device("cpu")
+    check_device(None)
+
+
+def test_a_learning_rate_that_is_not_positive(tmp_path, capsys):
+    assert main([*TRAIN, str(tmp_path / "out"), "--knob", "-3"]) == 1
+    assert "mtl_erm: knob lr_factor: expected a positive factor, found -3" in capsys.readouterr().err
+
+
+def test_numbers_within_the_limits_are_read():
+    assert (whole(0)("0"), whole(1, 4)("4"), finite("1e-3")) == (0, 4, 0.001)
+
+
+def test_a_folder_that_cannot_be_made(tmp_path):
+    make_folder(tmp_path / "a/b")
+    assert (tmp_path / "a/b").is_dir()
+    (tmp_path / "file").touch()
+    for path in (tmp_path / "file", tmp_path / "file/below"):
+        with pytest.raises(FairMTError, match=r"--out: expected a folder that can be made, found .*file"):
+            make_folder(path)
+
+
+def test_a_log_that_cannot_be_written(tmp_path, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(["--log", str(tmp_path), "list"])
+    assert stopped.value.code == 2
+    assert f"argument --log: [Errno 21] Is a directory: '{tmp_path}'" in capsys.readouterr().err
