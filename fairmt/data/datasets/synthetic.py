@@ -13,6 +13,12 @@ The group shows in three places: ``coarse`` features (large variance, weak evide
 features (a direction of tiny variance that settles the group once the network amplifies it; do not
 standardise), and the other tasks' signals.
 
+The benchmarks ``planted-trunk`` and ``planted-head`` leave the coarse features out and scale the fine
+one. By the data-processing inequality a representation that is exactly independent of the group given
+the label leaves every head fair; so bias that heads "absorb" can only be what a constraint on the
+representation left over, amplified. A tiny direction is what such a constraint overlooks; a large one,
+under heads that cannot amplify, is what it removes.
+
 Tasks: ``category`` (3 classes), ``mark_0`` to ``mark_3`` (4 binary labels), ``score`` (a real
 number in [0, 5)). Within each unit interval the score is uniform in every group and each interval
 holds a fifth of all labels, so the statements above hold for the label-quantile bins of regression
@@ -51,6 +57,8 @@ COARSE_COLUMNS = 3
 COARSE_NOISE = 3.0
 FINE_STEP = 0.08
 FINE_NOISE = 0.03
+LARGEST_LEAN_SCALE = 1.5
+OPTIONS = ("rows", "groups", "seed", "lean_scale", "fine_scale")
 
 
 def load(raw: Path, options: Mapping[str, Any]) -> Table:
@@ -61,18 +69,25 @@ def load(raw: Path, options: Mapping[str, Any]) -> Table:
     raw : Path
         Not used.
     options : mapping
-        ``rows``, ``groups`` (2 or 3) and ``seed``.
+        ``rows``, ``groups`` (2 or 3), ``seed``, and two factors: ``lean_scale`` on how far the groups'
+        label distributions lean, ``fine_scale`` on the fine feature.
     """
-    unknown = sorted(set(options) - {"rows", "groups", "seed"})
+    unknown = sorted(set(options) - set(OPTIONS))
     if unknown:
-        raise FairMTError(f"options: unknown key {unknown[0]!r} (known: rows, groups, seed)")
+        raise FairMTError(f"options: unknown key {unknown[0]!r} (known: {', '.join(OPTIONS)})")
     groups = options.get("groups", 2)
     if groups not in SHARES:
         raise FairMTError(f"options.groups: expected 2 or 3, found {groups!r}")
+    lean_scale = options.get("lean_scale", 1.0)
+    if not 0 <= lean_scale <= LARGEST_LEAN_SCALE:
+        raise FairMTError(
+            f"options.lean_scale: expected 0 to {LARGEST_LEAN_SCALE}, found {lean_scale!r}: beyond that, "
+            "label probabilities are negative"
+        )
     rows = options.get("rows", 9500)
     random = np.random.default_rng(derive("synthetic", options.get("seed", 0), "rows"))
     group = random.choice(groups, size=rows, p=SHARES[groups])
-    lean = np.array(LEANS[groups])[group]
+    lean = lean_scale * np.array(LEANS[groups])[group]
 
     category = _draw(random, CATEGORY_RATE + lean[:, None] * CATEGORY_LEAN)
     marks = (random.random((rows, 4)) < MARK_RATE + lean[:, None] * MARK_LEAN).astype(int)
@@ -90,7 +105,8 @@ def load(raw: Path, options: Mapping[str, Any]) -> Table:
     place = lean[:, None]
     coarse = place + COARSE_NOISE * random.standard_normal((rows, COARSE_COLUMNS))
     columns |= {f"coarse_{number}": coarse[:, number] for number in range(COARSE_COLUMNS)}
-    columns["fine_0"] = FINE_STEP * lean + FINE_NOISE * random.standard_normal(rows)
+    fine = FINE_STEP * lean + FINE_NOISE * random.standard_normal(rows)
+    columns["fine_0"] = options.get("fine_scale", 1.0) * fine
     return Table(frame=pd.DataFrame(columns), notes={"rows generated": rows})
 
 
