@@ -110,7 +110,7 @@ def read_metrics(path: Path, advice: str) -> pd.DataFrame:
 
 
 def check_predictions(path: Path) -> None:
-    """Check that a prediction file is there and is Parquet; `read_predictions` checks its content.
+    """Check that a prediction file is Parquet with text in ``split``; the evaluation checks the rest.
 
     Raises
     ------
@@ -121,11 +121,14 @@ def check_predictions(path: Path) -> None:
 
     advice = "delete it and run the suite again"
     try:
-        pq.read_schema(path)
+        schema = pq.read_schema(path)
     except FileNotFoundError:
         raise FairMTError(f"{path}: no such file; run the suite first") from None
     except (pa.ArrowException, OSError) as error:
         raise FairMTError(f"{path}: not a readable Parquet file: {error}; {advice}") from None
+    kind = schema.field("split").type if "split" in schema.names else pa.string()
+    if pa.types.is_nested(kind):
+        raise FairMTError(f"{path}: column 'split': validation and test expected, found type {kind}")
 
 
 def check_prepared(folder: Path, *, solution: bool) -> None:

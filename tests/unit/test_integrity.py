@@ -136,6 +136,9 @@ def test_predictions_that_are_missing_or_cut(tmp_path):
     path.write_bytes(path.read_bytes()[:60])
     with pytest.raises(FairMTError, match=r"predictions\.parquet: not a readable Parquet .*; delete it"):
         check_predictions(path)
+    pd.DataFrame({"id": [1], "split": [["test"]]}).to_parquet(path)
+    with pytest.raises(FairMTError, match=r"column 'split': validation and test expected, found type list"):
+        check_predictions(path)
 
 
 def metrics():
