@@ -142,7 +142,7 @@ class Loop:
     def _take_step(self, index: Tensor) -> dict[str, Any]:
         for optimizer in self.optimizers:
             optimizer.zero_grad(set_to_none=True)
-        logged = self.method.backward(self.model, self.rows.batch(index))
+        logged = dict(self.method.backward(self.model, self.rows.batch(index)))
         for optimizer in self.optimizers:
             optimizer.step()
         if self.budget.decay_every and (self.step + 1) % self.budget.decay_every == 0:

@@ -1,5 +1,5 @@
-"""FairMT; the method is part of the package."""
+"""FairMTMethod; the method is part of the package."""
 
-from fairmt.methods.fairmt import FairMT
+from fairmt.methods.fairmt import FairMTMethod
 
-METHOD = FairMT
+METHOD = FairMTMethod

@@ -76,9 +76,41 @@ def make_task(name: str, spec: Mapping[str, Any], train_labels: np.ndarray) -> T
         weight=float(spec.get("weight", 1.0)),
         labels=tuple(str(label) for label in labels),
     )
-    if kind != "regression":
+    return fit_task(task, train_labels)
+
+
+def fit_task(task: Task, labels: np.ndarray) -> Task:
+    """A regression task with the mean, standard deviation and bin edges of its training labels.
+
+    Other tasks have no such constants and come back as they are.
+
+    Parameters
+    ----------
+    task : Task
+    labels : float array, [N, D]
+        Training labels in their own units, NaN where missing.
+
+    Raises
+    ------
+    FairMTError
+        If a dimension has no label, or one value only.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> task = fit_task(Task("hours", "regression", 1), np.array([[20.0], [np.nan], [40.0], [60.0]]))
+    >>> task.centre, [round(scale, 2) for scale in task.scale], task.edges
+    ((40.0,), [16.33], ((40.0, 60.0),))
+    """
+    if task.kind != "regression":
         return task
-    known = [dim[~np.isnan(dim)].astype(np.float64) for dim in train_labels.T]
+    known = [dim[~np.isnan(dim)].astype(np.float64) for dim in np.asarray(labels).T]
+    for number, dim in enumerate(known):
+        if len(np.unique(dim)) < 2:
+            raise FairMTError(
+                f"task {task.name!r}: dimension {number}: expected at least two distinct training labels, "
+                f"found {len(np.unique(dim))}"
+            )
     return replace(
         task,
         centre=tuple(float(dim.mean()) for dim in known),

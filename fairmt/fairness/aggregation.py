@@ -1,157 +1,98 @@
-"""One constraint from all cells: running means, directional violations, power means, scales.
+"""The constraint from all cells: directional violations, pooled over cells, scaled, pooled over tasks.
 
 The running statistics decide (who is best served, how large the violation is, which cell weighs how
-much), the batch moves: gradient flows only through the batch's own means.
+much); the batch moves: gradient flows through the batch's own benefits only. All of it is arithmetic
+on a few hundred numbers on the host.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from fairmt.fairness.disparity import Cell, Sums
-
-POWER = 2.0
-"""Exponent of the power means: between the mean (1) and the maximum (infinity); see `docs/method.md`."""
-
-
-def power_mean(values: Tensor, mask: Tensor, power: float = POWER) -> tuple[Tensor, Tensor]:
-    """(mean v^p)^(1/p) over the last axis, and its gradient.
-
-    Lies between the mean and the maximum, scales with its argument, and is zero exactly when every
-    value is.
-
-    Parameters
-    ----------
-    values : Tensor, [..., N]
-        Non-negative.
-    mask : bool Tensor, [..., N]
-        Which values take part.
-    power : float, at least 1
-
-    Returns
-    -------
-    mean : Tensor, [...]
-        0 where nothing takes part.
-    weights : Tensor, [..., N]
-        d mean / d v; 0 where v is 0 or takes no part.
-    """
-    values = torch.where(mask, values, 0.0)
-    largest = values.amax(-1, keepdim=True)
-    safe = torch.where(largest > 0, largest, 1.0)
-    share = mask.to(values) / mask.sum(-1, keepdim=True).clamp(min=1)
-    relative = values / safe
-    mean = (share * relative**power).sum(-1, keepdim=True) ** (1 / power)
-    weights = share * (relative / torch.where(mean > 0, mean, 1.0)) ** (power - 1)
-    return (safe * mean)[..., 0], weights
+from fairmt.fairness.disparity import Cell
+from fairmt.fairness.pools import Pool, power_mean
+from fairmt.fairness.running import RunningMeans
 
 
 def violations(
-    means: Tensor, noise: Tensor, known: Tensor, one_sided: Tensor, confidence: float
-) -> tuple[Tensor, Tensor]:
+    means: np.ndarray, noise: np.ndarray, known: np.ndarray, one_sided: np.ndarray, confidence: float
+) -> tuple[np.ndarray, np.ndarray]:
     """Directional violation of every (cell, group), and its derivative by that group's own mean.
 
     One-sided cells: relu(best group - u - t), so that only under-served groups move. Two-sided
     cells: relu(|mean over groups - u| - t), so that everybody moves to the middle. The reference is
     a constant. The tolerance t is ``confidence`` standard errors of the difference: without it the
-    power mean reads mostly the noise of the rarest cells, C never falls to eps, and the multiplier
-    grows without end.
+    pool reads mostly the noise of the rarest cells, C never falls to eps, and the multiplier grows
+    without end.
 
     Parameters
     ----------
-    means : Tensor, [C, G]
+    means : array, [C, G]
         Mean benefit u.
-    noise : Tensor, [C, G]
+    noise : array, [C, G]
         Sampling variance of the means.
-    known : bool Tensor, [C, G]
+    known : bool array, [C, G]
         Whether the mean rests on any sample.
-    one_sided : bool Tensor, [C]
+    one_sided : bool array, [C]
     confidence : float
 
     Returns
     -------
-    violation : Tensor, [C, G]
+    violation : array, [C, G]
         0 for unknown groups and where fewer than two groups are known.
-    derivative : Tensor, [C, G]
+    derivative : array, [C, G]
         -1, 0 or 1.
     """
-    comparable = known & (known.sum(1, keepdim=True) >= 2)
-    best = torch.where(known, means, -torch.inf).amax(1, keepdim=True)
-    middle = torch.where(known, means, 0.0).sum(1, keepdim=True) / known.sum(1, keepdim=True).clamp(min=1)
-    reference = torch.where(one_sided[:, None], best, middle)
-    difference = torch.where(comparable, reference - means, 0.0)
+    comparable = known & (known.sum(1, keepdims=True) >= 2)
+    best = np.where(known, means, -np.inf).max(1, keepdims=True)
+    middle = np.where(known, means, 0.0).sum(1, keepdims=True) / np.maximum(known.sum(1, keepdims=True), 1)
+    reference = np.where(one_sided[:, None], best, middle)
+    difference = np.where(comparable, reference - means, 0.0)
     tolerance = confidence * standard_errors(means, noise, known, one_sided)
-    violation = (difference.abs() - tolerance).clamp(min=0)
-    return violation, torch.where(violation > 0, -difference.sign(), 0.0)
+    violation = np.maximum(np.abs(difference) - tolerance, 0.0)
+    return violation, np.where(violation > 0, -np.sign(difference), 0.0)
 
 
-def standard_errors(means: Tensor, noise: Tensor, known: Tensor, one_sided: Tensor) -> Tensor:
+def standard_errors(
+    means: np.ndarray, noise: np.ndarray, known: np.ndarray, one_sided: np.ndarray
+) -> np.ndarray:
     """Standard error of the difference of every mean from its reference, [C, G]; as `violations`."""
-    best = torch.where(known, means, -torch.inf).argmax(1, keepdim=True)
-    groups = known.sum(1, keepdim=True).clamp(min=1)
-    of_middle = torch.where(known, noise, 0.0).sum(1, keepdim=True) / groups**2
-    return (noise + torch.where(one_sided[:, None], noise.gather(1, best), of_middle)).sqrt()
+    best = np.where(known, means, -np.inf).argmax(1)[:, None]
+    groups = np.maximum(known.sum(1, keepdims=True), 1)
+    of_middle = np.where(known, noise, 0.0).sum(1, keepdims=True) / groups**2
+    of_best = np.take_along_axis(noise, best, 1)
+    return np.sqrt(noise + np.where(one_sided[:, None], of_best, of_middle))
 
 
-class RunningMeans(nn.Module):
-    """Exponentially weighted mean benefit of every (cell, group), and its sampling noise.
+@dataclass(frozen=True)
+class Aggregate:
+    """The M constraints at one step: one, or one per task.
 
-    Numerators and counts are weighted separately, which corrects the bias of the first steps and
-    weighs samples, not batches. A (cell, group) without samples in a step keeps its state, so that a
-    rare one still rests on about 1/(1 - decay) samples.
-
-    Parameters
+    Attributes
     ----------
-    cells, groups : int
-    decay : float in [0, 1)
+    values : array, [M]
+        C.
+    weights : array, [M, C, G]
+        dC/du of every (cell, group).
+    largest : float
+        The largest violation of any (cell, group).
     """
 
-    numerator: Tensor
-    count: Tensor
-    square: Tensor
-    weight_square: Tensor
-
-    def __init__(self, cells: int, groups: int, decay: float) -> None:
-        super().__init__()
-        self.decay = decay
-        for name in ("numerator", "count", "square", "weight_square"):
-            self.register_buffer(name, torch.zeros(cells, groups))
-
-    @torch.no_grad()
-    def update(self, sums: Sums) -> None:
-        """Take in the sums of one optimizer step, however many micro-batches it was cut into."""
-        decay = torch.where(sums.count > 0, self.decay, 1.0)
-        self.numerator.mul_(decay).add_(sums.numerator)
-        self.count.mul_(decay).add_(sums.count)
-        self.square.mul_(decay).add_(sums.square)
-        self.weight_square.mul_(decay**2).add_(sums.count)
-
-    def known(self) -> Tensor:
-        """Which (cell, group) has had a sample, bool [C, G]."""
-        return self.count > 0
-
-    def means(self) -> Tensor:
-        """Running mean benefit, [C, G]; 0 where unknown."""
-        return self.numerator / torch.where(self.known(), self.count, 1.0)
-
-    def variances(self) -> Tensor:
-        """Sampling variance of the running means, [C, G].
-
-        The samples' variance over the effective number of samples (sum w)^2 / sum w^2.
-        """
-        count = torch.where(self.known(), self.count, 1.0)
-        spread = (self.square / count - self.means() ** 2).clamp(min=0)
-        return spread * self.weight_square / count**2
+    values: np.ndarray
+    weights: np.ndarray
+    largest: float
 
 
 class Constraint(nn.Module):
     """All violations in one number, C <= 1: 1 is "as unfair as ever since the warm-up".
 
-    First over a task's cells and groups, then over tasks, each by a power mean; between the two,
-    each task's value is divided by the largest it has had since the end of the utility-only warm-up,
+    First over a task's cells and groups, then over tasks, each by a pool; between the two, each
+    task's value is divided by the largest it has had since the end of the utility-only warm-up,
     because a gap of .1 means different things in a rate, in one of 14 classes and in hours per week.
 
     Parameters
@@ -162,87 +103,102 @@ class Constraint(nn.Module):
         Of the running means.
     confidence : float
         Standard errors that a difference must exceed to count as a violation.
+    pool : callable
+        Of `fairmt.fairness.pools.POOLS`.
+    asymmetric : bool
+        Whether one-sided cells are; else every cell is two-sided.
+    unified : bool
+        One constraint on all tasks; else one per task.
+    scaled : bool
+        Whether tasks are divided by their scales; else by the mean of all scales, so that C starts
+        at about 1 either way.
     """
 
-    task_of: Tensor
-    one_sided: Tensor
-    scales: Tensor
-
     def __init__(
-        self, cells: Sequence[Cell], tasks: int, groups: int, decay: float, confidence: float
+        self,
+        cells: Sequence[Cell],
+        tasks: int,
+        groups: int,
+        *,
+        decay: float,
+        confidence: float,
+        pool: Pool = power_mean,
+        asymmetric: bool = True,
+        unified: bool = True,
+        scaled: bool = True,
     ) -> None:
         super().__init__()
         self.confidence = confidence
+        self.pool = pool
+        self.unified = unified
+        self.scaled = scaled
         self.running = RunningMeans(len(cells), groups, decay)
-        owners = torch.tensor([cell.task for cell in cells])
-        self.register_buffer("task_of", owners == torch.arange(tasks)[:, None], persistent=False)
-        one_sided = torch.tensor([cell.one_sided for cell in cells])
-        self.register_buffer("one_sided", one_sided, persistent=False)
-        self.register_buffer("scales", torch.ones(tasks))
+        self.task_of = np.array([cell.task for cell in cells]) == np.arange(tasks)[:, None]
+        self.one_sided = np.array([cell.one_sided and asymmetric for cell in cells])
+        self.scales = np.ones(tasks)
 
-    def violations(self) -> tuple[Tensor, Tensor]:
+    @property
+    def size(self) -> int:
+        """Number of constraints M."""
+        return 1 if self.unified else len(self.scales)
+
+    def violations(self) -> tuple[np.ndarray, np.ndarray]:
         """Violation of every (cell, group) by the running means, and its derivative; both [C, G]."""
         running = self.running
         return violations(
             running.means(), running.variances(), running.known(), self.one_sided, self.confidence
         )
 
-    @torch.no_grad()
     def start_scales(self) -> None:
         """Take each task's present value as its scale, or its noise floor if that is larger.
 
         Called once, at the end of the warm-up.
         """
         values, _, _ = self._by_task(self.violations()[0])
-        self.scales.copy_(torch.maximum(values, self.noise_floor()))
+        self.scales = np.maximum(values, self.noise_floor())
 
-    @torch.no_grad()
-    def noise_floor(self) -> Tensor:
+    def noise_floor(self) -> np.ndarray:
         """What each task's value would be about if no group differed, [T].
 
-        A difference is then a centred normal variable, whose power mean is its standard error times
-        (E|N|^p)^(1/p).
+        A difference is then a centred normal variable. Its root mean square is its standard error,
+        which the power mean with p = 2 pools exactly and the others to within a small factor.
         """
         running = self.running
         noise = standard_errors(running.means(), running.variances(), running.known(), self.one_sided)
-        moment = 2 ** (POWER / 2) * math.gamma((POWER + 1) / 2) / math.sqrt(math.pi)
-        return moment ** (1 / POWER) * self._by_task(noise)[0]
+        return self._by_task(noise)[0]
 
-    @torch.no_grad()
-    def aggregate(self) -> tuple[Tensor, Tensor, Tensor]:
-        """C (scalar), dC/du of every (cell, group) [C, G], and the largest violation (scalar).
+    def aggregate(self) -> Aggregate:
+        """C and its gradient by the running means.
 
         Raises the scale of a task whose value exceeds it: after a short warm-up disparities still
         grow with the model, and relative to too small a scale no eps can be met.
         """
         violation, derivative = self.violations()
         by_task, cell_weights, known_tasks = self._by_task(violation)
-        self.scales.copy_(torch.maximum(self.scales, by_task))
+        self.scales = np.maximum(self.scales, by_task)
+        scales = self.scales if self.scaled else np.full_like(self.scales, self.scales.mean())
         # A scale is 0 while its task has had nothing to compare; its value is 0 then too.
-        scales = torch.where(self.scales > 0, self.scales, 1.0)
-        value, task_weights = power_mean(by_task / scales, known_tasks)
-        weights = ((task_weights / scales)[:, None, None] * cell_weights).sum(0)
-        return value, weights * derivative, violation.max()
+        scales = np.where(scales > 0, scales, 1.0)
+        weights = cell_weights * (derivative / scales[:, None, None])
+        values = by_task / scales
+        if self.unified:
+            pooled, task_weights = self.pool(values, known_tasks)
+            values, weights = pooled[None], np.tensordot(task_weights, weights, 1)[None]
+        return Aggregate(values, weights, float(violation.max()))
 
-    def _by_task(self, values: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Power mean per task [T], its gradient [T, C, G], and which tasks have any known cell [T]."""
+    def _by_task(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Pool per task [T], its gradient [T, C, G], and which tasks have any known cell [T]."""
         known = self.running.known()
-        comparable = known & (known.sum(1, keepdim=True) >= 2)
+        comparable = known & (known.sum(1, keepdims=True) >= 2)
         mask = self.task_of[:, :, None] & comparable
-        mean, weights = power_mean(values.expand_as(mask).flatten(1), mask.flatten(1))
-        return mean, weights.view(mask.shape), mask.flatten(1).any(1)
+        flat = mask.reshape(len(mask), -1)
+        pooled, weights = self.pool(np.broadcast_to(values, mask.shape).reshape(flat.shape), flat)
+        return pooled, weights.reshape(mask.shape), flat.any(1)
 
+    def get_extra_state(self) -> Tensor:
+        """The scales [T], for `state_dict`."""
+        return torch.from_numpy(self.scales.copy())
 
-def surrogate(value: Tensor, weights: Tensor, sums: Sums) -> Tensor:
-    """A scalar with the value C and the gradient of sum (dC/du) u through the batch's own means.
-
-    Parameters
-    ----------
-    value : Tensor, scalar
-    weights : Tensor, [C, G]
-        dC/du, constant.
-    sums : Sums
-        Of the batch; a (cell, group) without samples adds no gradient.
-    """
-    moving = (weights * sums.means()).sum()
-    return value + moving - moving.detach()
+    def set_extra_state(self, state: Tensor) -> None:
+        """Restore `get_extra_state`."""
+        self.scales = state.cpu().numpy().copy()

@@ -2,8 +2,8 @@
 
 A *cell* is an event such as "the true class is 3". Within it every group has a mean *benefit*, a
 differentiable quantity of which more is better (one-sided cells) or merely different (two-sided
-cells). All cells of all tasks lie on one axis of length C, so that numerators and counts of a batch
-are one matrix product each.
+cells). All cells of all tasks lie on one axis of length C, so that the sums of a batch are one matrix
+product.
 
 ==============  ==================================================  ================================
 kind            ``eo``: labelled rows only                          ``dp``: every row
@@ -23,6 +23,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -43,28 +44,59 @@ class Cell:
 
 @dataclass(frozen=True)
 class Sums:
-    """Sums over a batch per (cell, group); sums of parts add up to the sums of the whole.
+    """Sums over rows per (cell, group); those of parts add up to those of the whole.
 
     Attributes
     ----------
-    numerator : Tensor, [C, G]
-        Summed benefits, differentiable.
-    count : Tensor, [C, G]
+    numerator : array, [C, G]
+        Summed benefits.
+    count : array, [C, G]
         Number of samples.
-    square : Tensor, [C, G]
-        Summed squared benefits, detached: they only measure noise.
+    square : array, [C, G]
+        Summed squared benefits.
     """
 
-    numerator: Tensor
-    count: Tensor
-    square: Tensor
+    numerator: np.ndarray
+    count: np.ndarray
+    square: np.ndarray
 
-    def __add__(self, other: Sums) -> Sums:
-        return Sums(self.numerator + other.numerator, self.count + other.count, self.square + other.square)
+    def means(self) -> np.ndarray:
+        """Mean benefit u per (cell, group), [C, G]; 0 without samples."""
+        return self.numerator / np.maximum(self.count, 1)
 
-    def means(self) -> Tensor:
-        """Mean benefit u per (cell, group), [C, G], differentiable; 0 without samples."""
-        return self.numerator / self.count.clamp(min=1)
+
+@dataclass(frozen=True)
+class Observation:
+    """The benefits of a batch, on its device.
+
+    Attributes
+    ----------
+    benefit : Tensor, [B, C]
+        Of every row in every cell; differentiable.
+    member : Tensor, [B, C]
+        1 where the row is in the cell, else 0.
+    one_hot : Tensor, [B, G]
+        The row's group; all 0 where it is unknown.
+    """
+
+    benefit: Tensor
+    member: Tensor
+    one_hot: Tensor
+
+    @torch.no_grad()
+    def table(self) -> Tensor:
+        """The three arrays of `Sums`, [3, C, G], without gradient."""
+        counted = self.benefit * self.member
+        rows = torch.cat([counted, self.member, counted * counted], 1)
+        return (rows.T @ self.one_hot).view(3, -1, self.one_hot.shape[1])
+
+    def sums(self) -> Sums:
+        """Sums of this batch alone."""
+        return Sums(*self.table().double().cpu().numpy())
+
+    def weighted(self, weights: Tensor) -> Tensor:
+        """Sum of all benefits, each times the weight [C, G] of its cell and group; differentiable."""
+        return (self.benefit * (self.member * (self.one_hot @ weights.T))).sum()
 
 
 class Cells:
@@ -99,8 +131,8 @@ class Cells:
     def __len__(self) -> int:
         return len(self.cells)
 
-    def sums(self, outputs: Mapping[str, Tensor], y: Mapping[str, Tensor], group: Tensor) -> Sums:
-        """Sum benefits and samples per (cell, group).
+    def observe(self, outputs: Mapping[str, Tensor], y: Mapping[str, Tensor], group: Tensor) -> Observation:
+        """Benefits of a batch in every cell.
 
         Rows of group -1 and, under ``eo``, missing labels count nowhere and get zero gradient.
 
@@ -118,12 +150,7 @@ class Cells:
         benefit = torch.cat([part[0] for part in parts], 1)
         member = torch.cat([part[1] for part in parts], 1).to(benefit)
         one_hot = (group[:, None] == torch.arange(self.groups, device=group.device)).to(benefit)
-        counted = benefit * member
-        return Sums(
-            numerator=counted.T @ one_hot,
-            count=member.T @ one_hot,
-            square=counted.detach().square().T @ one_hot,
-        )
+        return Observation(benefit, member, one_hot)
 
 
 def bin_index(task: Task, y: Tensor) -> Tensor:

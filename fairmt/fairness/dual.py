@@ -1,77 +1,101 @@
-"""The multiplier of the one constraint C <= eps, by projection-free ascent on its logarithm."""
+"""Multipliers of the constraints C <= eps. `DUALS` names the kinds for method cards.
+
+They are plain numbers on the host: they follow C, which is computed there.
+"""
 
 from __future__ import annotations
 
-import math
-
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 LARGEST = 1e4
-"""Bounds the multiplier to [1/LARGEST, LARGEST]: past that the direction no longer changes, and an
-unreachable eps must not end in an overflow."""
+"""Bounds a multiplier to at most LARGEST, and one that ascends on its logarithm to at least 1/LARGEST:
+past that the direction no longer changes, and an unreachable eps must not end in an overflow."""
 
 
 class Dual(nn.Module):
-    """Multiplier lambda with log lambda <- log lambda + eta (C - eps).
+    """One multiplier lambda per constraint, with log lambda <- log lambda + eta (C - eps).
+
+    The update needs no projection: lambda stays positive, and rises faster the larger it is.
 
     Parameters
     ----------
     eps : float
-        Bound on the constraint: the share of the disparity that may remain.
+        Bound on the constraints: the share of the disparity that may remain.
     eta : float
         Step size of the ascent.
     initial : float
-        First value of lambda, positive.
+        First value of the sum of the multipliers, positive.
+    constraints : int
+        Their number M.
     """
 
-    log_lambda: Tensor
-
-    def __init__(self, eps: float, eta: float, initial: float) -> None:
+    def __init__(self, eps: float, eta: float, initial: float, constraints: int = 1) -> None:
         super().__init__()
         self.eps = eps
         self.eta = eta
-        self.register_buffer("log_lambda", torch.tensor(math.log(initial)))
+        self.multipliers = np.full(constraints, initial / constraints)
 
-    def value(self) -> Tensor:
-        """Lambda, a scalar tensor."""
-        return self.log_lambda.exp()
-
-    @torch.no_grad()
-    def update(self, constraint: Tensor, reached: Tensor | None = None) -> None:
-        """Ascend: lambda rises while the constraint exceeds eps, and falls below it.
+    def update(self, constraint: np.ndarray, bounded: bool = False) -> None:
+        """Ascend: a multiplier rises while its constraint exceeds eps, and falls below it.
 
         Parameters
         ----------
-        constraint : Tensor, scalar
+        constraint : array, [M]
             C.
-        reached : bool Tensor, scalar, optional
-            Whether this step used less than lambda because of a bound: lambda then does not rise, as
-            it would only overshoot later.
+        bounded : bool
+            Whether this step used less than the multipliers because of a bound: they then do not
+            rise, as they would only overshoot later.
         """
-        change = self.eta * (constraint.detach() - self.eps)
-        if reached is not None:
-            change = torch.where(reached, change.clamp(max=0), change)
-        limit = math.log(LARGEST)
-        self.log_lambda.add_(change).clamp_(-limit, limit)
+        change = self.eta * (constraint - self.eps)
+        self.multipliers = self._moved(np.minimum(change, 0.0) if bounded else change)
+
+    def _moved(self, change: np.ndarray) -> np.ndarray:
+        limit = np.log(LARGEST)
+        return np.exp(np.clip(np.log(self.multipliers) + change, -limit, limit))
+
+    def get_extra_state(self) -> Tensor:
+        """The multipliers [M], for `state_dict`."""
+        return torch.from_numpy(self.multipliers.copy())
+
+    def set_extra_state(self, state: Tensor) -> None:
+        """Restore `get_extra_state`."""
+        self.multipliers = state.cpu().numpy().copy()
 
 
-def bounded(multiplier: Tensor, products: Tensor, present: Tensor, reach: float) -> Tensor:
-    """Lambda, bounded so that lambda ||grad C|| <= reach ||grad of the mean task loss||.
+class ProjectedDual(Dual):
+    """Plain gradient ascent, projected on lambda >= 0."""
+
+    def _moved(self, change: np.ndarray) -> np.ndarray:
+        return np.clip(self.multipliers + change, 0.0, LARGEST)
+
+
+class FixedPenalty(Dual):
+    """Multipliers that stay at their first value: a penalty, and no constraint."""
+
+    def _moved(self, change: np.ndarray) -> np.ndarray:
+        return self.multipliers
+
+
+DUALS: dict[str, type[Dual]] = {"exponential": Dual, "projected": ProjectedDual, "fixed": FixedPenalty}
+
+
+def bound_share(products: np.ndarray, present: np.ndarray, reach: float) -> float:
+    """Share s <= 1 of the multipliers with s ||grad lambda C|| <= reach ||grad of the mean task loss||.
 
     Where the gradient of C is mostly noise, or eps is out of reach, an unbounded multiplier would
     drown the task losses and destroy the model.
 
     Parameters
     ----------
-    multiplier : Tensor, scalar
-    products : Tensor, [K + 1, K + 1]
-        Inner products of the gradients, see `fairmt.fairness.proxy.gram`.
-    present : bool Tensor, [K]
+    products : array, [K + 1, K + 1]
+        Inner products of the gradients of the task losses and of lambda C, see
+        `fairmt.fairness.proxy`.
+    present : bool array, [K]
         Tasks with a label in the batch.
     reach : float
     """
-    loss = products[:-1, :-1].sum().clamp(min=0).sqrt() / present.sum().clamp(min=1)
-    constraint = products[-1, -1].sqrt()
-    bound = torch.where(constraint > 0, reach * loss / constraint, torch.inf)
-    return torch.minimum(multiplier, bound)
+    loss = np.sqrt(max(products[:-1, :-1].sum(), 0.0)) / max(present.sum(), 1)
+    constraint = np.sqrt(max(products[-1, -1], 0.0))
+    return float(min(1.0, reach * loss / constraint)) if constraint > 0 else 1.0

@@ -2,54 +2,137 @@
 
 Every task is represented by what its gradient would do to an identity adapter on z and to its own
 head, so that the K x K problem sees the trunk's conflicts and the heads' sizes on one scale, at any
-batch size and at the cost of a backward pass through the heads only.
+batch size and at the cost of a backward pass through the heads only. `GEOMETRIES` names this and the
+inner products that it is compared with.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from fairmt.errors import FairMTError
+
 CURVATURE = 1e-12
 """Relative curvature below which a direction of the program counts as flat."""
 STATIONARY = 1e-10
 """Relative KKT gap at which the solver stops; four orders below what is promised."""
+RIDGE = 0.1
+"""Share of the mean eigenvalue of sum_k W_k' W_k that keeps the preconditioner invertible."""
 
 
-def gram(z: Tensor, gradients: Tensor, head_gradients: Sequence[Tensor], head_sizes: Sequence[int]) -> Tensor:
-    """Inner products of the gradients of L_1, ..., L_K and C in (adapter, heads).
+@dataclass(frozen=True)
+class Gradients:
+    """Gradients of L_1, ..., L_K and of lambda C by what the heads read and by their parameters.
 
-    With A_k = z_k' [z, 1], h_k the gradient of head k by its own loss, and h_Ck that by C::
+    Attributes
+    ----------
+    z : Tensor, [B, d]
+        Representations.
+    by_task : sequence of K Tensors, [B, d]
+        z_k = dL_k/dz.
+    constraint : Tensor, [B, d]
+        z_C = d(lambda C)/dz.
+    heads : Tensor, [2, P]
+        Of all head parameters, head after head: by sum_k L_k, and by lambda C.
+    head_sizes : sequence of int, length K
+        Number of parameters of each head; sums to P.
+    input_weights : sequence of K Tensors, [width, d], or None
+        First weight matrix of each head that has one.
+    """
+
+    z: Tensor
+    by_task: Sequence[Tensor]
+    constraint: Tensor
+    heads: Tensor
+    head_sizes: Sequence[int]
+    input_weights: Sequence[Tensor | None]
+
+
+Reduce = Callable[[Tensor], Tensor]
+Geometry = Callable[[Gradients, Reduce], Tensor]
+
+
+def head_aware(gradients: Gradients, reduce: Reduce) -> Tensor:
+    """Inner products of the gradients in (adapter, heads).
+
+    With A_k = z_k' [z, 1], h_k the gradient of head k by its own loss, and h_Ck that by lambda C::
 
         <L_k, L_j> = <A_k, A_j> + [k = j] ||h_k||^2
         <L_k, C> = <A_k, A_C> + <h_k, h_Ck>,    <C, C> = ||A_C||^2 + sum_k ||h_Ck||^2
 
     Parameters
     ----------
-    z : Tensor, [B, d]
-        Representations.
-    gradients : Tensor, [K + 1, B, d]
-        dL_k/dz of every task, then dC/dz.
-    head_gradients : two Tensors, [P]
-        Flat gradients of all head parameters, head after head: of sum_k L_k, then of C.
-    head_sizes : sequence of int, length K
-        Number of parameters of each head; sums to P.
+    gradients : Gradients
+    reduce : callable
+        Sum of a tensor over the processes that share the batch.
 
     Returns
     -------
     Tensor, [K + 1, K + 1]
     """
+    adapters = reduce(_adapters(gradients)).flatten(1)
+    return adapters @ adapters.T + _head_products(reduce(gradients.heads), gradients.head_sizes)
+
+
+def head_blind(gradients: Gradients, reduce: Reduce) -> Tensor:
+    """`head_aware` without the heads: <A_k, A_j> alone."""
+    adapters = reduce(_adapters(gradients)).flatten(1)
+    return adapters @ adapters.T
+
+
+def mgda_ub(gradients: Gradients, reduce: Reduce) -> Tensor:
+    """<z_k, z_j>, the upper bound of Sener and Koltun (2018), which neglects the trunk's Jacobian."""
+    flat = torch.stack([*gradients.by_task, gradients.constraint]).flatten(1)
+    return reduce(flat @ flat.T)
+
+
+def preconditioned(gradients: Gradients, reduce: Reduce) -> Tensor:
+    """`head_aware` with <A_k, P A_j>, P = (sum_k W_k' W_k + mu I)^-1: less weight where heads amplify."""
+    adapters = reduce(_adapters(gradients))
+    metric = adapters.new_zeros(adapters.shape[1], adapters.shape[1])
+    for weight in gradients.input_weights:
+        if weight is None:
+            raise FairMTError("geometry: 'preconditioned' needs heads with a linear layer")
+        metric += weight.T @ weight
+    metric.diagonal().add_(RIDGE * metric.diagonal().mean())
+    # Normalised so that its mean eigenvalue is about 1, which keeps the heads' share comparable.
+    solved = torch.linalg.solve(metric / metric.diagonal().mean(), adapters)
+    products = solved.flatten(1) @ adapters.flatten(1).T
+    products = (products + products.T) / 2
+    return products + _head_products(reduce(gradients.heads), gradients.head_sizes)
+
+
+GEOMETRIES: dict[str, Geometry] = {
+    "head_aware": head_aware,
+    "head_blind": head_blind,
+    "mgda_ub": mgda_ub,
+    "preconditioned": preconditioned,
+}
+
+
+def _adapters(gradients: Gradients) -> Tensor:
+    """A_1, ..., A_K and A_C, [K + 1, d, d + 1]."""
+    z = gradients.z
     extended = torch.cat([z, z.new_ones(len(z), 1)], 1)
-    adapters = (gradients.transpose(1, 2) @ extended).flatten(1)
-    own, constraint = head_gradients
-    products = torch.stack([own * own, own * constraint])
-    by_head = torch.stack([part.sum(1) for part in products.split(list(head_sizes), 1)], 1)
-    heads = torch.cat([by_head[0], (constraint * constraint).sum()[None]]).diag()
-    heads[-1, :-1] = heads[:-1, -1] = by_head[1]
-    return adapters @ adapters.T + heads
+    found = z.new_empty(len(gradients.by_task) + 1, z.shape[1], z.shape[1] + 1)
+    for row, gradient in zip(found, [*gradients.by_task, gradients.constraint], strict=True):
+        torch.mm(gradient.T, extended, out=row)
+    return found
+
+
+def _head_products(heads: Tensor, sizes: Sequence[int]) -> Tensor:
+    """||h_k||^2 on the diagonal, <h_k, h_Ck> in the last row and column, sum_k ||h_Ck||^2 in the corner."""
+    own, constraint = heads
+    products = torch.stack([own * own, own * constraint, constraint * constraint])
+    by_head = torch.stack([part.sum(1) for part in products.split(list(sizes), 1)], 1)
+    result = torch.cat([by_head[0], by_head[2].sum()[None]]).diag()
+    result[-1, :-1] = result[:-1, -1] = by_head[1]
+    return result
 
 
 def task_weights(quadratic: np.ndarray, linear: np.ndarray, present: np.ndarray, rho: float) -> np.ndarray:

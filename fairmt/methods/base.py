@@ -9,7 +9,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -102,7 +102,7 @@ class Method(nn.Module):
         losses, present = self.task_losses(outputs, batch)
         return losses.sum() / present.sum().clamp(min=1)
 
-    def backward(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
+    def backward(self, model: nn.Module, batch: Batch) -> Mapping[str, Tensor | float]:
         """Fill the gradients of one step and return scalars for the history.
 
         Gradients are cleared before the call and the optimizers step after it. Values may be

@@ -164,26 +164,31 @@ def _read_folder(path: Path) -> list[Card]:
     validate(content, "method", path)
     variants = content.pop("variants", None) or {path.parent.name: {}}
     params = content.pop("params", {})
-    lists = [name for name, value in params.items() if isinstance(value, list)]
-    if len(lists) > 1:
-        raise FairMTError(f"{path}: params: one knob (list) at most, found {', '.join(lists)}")
-    if content["kind"] == "control":
-        knob, values = "none", [0.0]
-    elif lists:
-        knob, values = lists[0], params.pop(lists[0])
-    else:
-        knob, values = LEARNING_RATE_FACTOR, list(LEARNING_RATE_FACTORS)
-    if values != sorted(set(values)):
-        raise FairMTError(f"{path}: params.{knob}: values must increase, found {values}")
     common = {
         "folder": path.parent,
-        "knob": knob,
-        "knob_values": tuple(float(value) for value in values),
         "needs": tuple(content.pop("needs", ())),
         "supports": tuple(content.pop("supports")),
         "deviations": tuple(content.pop("deviations")),
         "resources": content.pop("resources", {}),
     }
-    return [
-        Card(name=name, params=params | changes, **common, **content) for name, changes in variants.items()
-    ]
+    cards = []
+    for name, changes in variants.items():
+        merged = params | changes
+        knob, values = _take_knob(merged, content["kind"], path)
+        cards.append(Card(name=name, params=merged, knob=knob, knob_values=values, **common, **content))
+    return cards
+
+
+def _take_knob(params: dict[str, Any], kind: str, path: Path) -> tuple[str, tuple[float, ...]]:
+    """The tuned parameter and its values, taken out of ``params``."""
+    lists = [name for name, value in params.items() if isinstance(value, list)]
+    if len(lists) > 1:
+        raise FairMTError(f"{path}: params: one knob (list) at most, found {', '.join(lists)}")
+    if kind == "control":
+        return "none", (0.0,)
+    knob, values = (
+        (lists[0], params.pop(lists[0])) if lists else (LEARNING_RATE_FACTOR, list(LEARNING_RATE_FACTORS))
+    )
+    if values != sorted(set(values)):
+        raise FairMTError(f"{path}: params.{knob}: values must increase, found {values}")
+    return knob, tuple(float(value) for value in values)

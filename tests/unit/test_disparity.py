@@ -63,7 +63,7 @@ def benefit_of_sample(criterion, event, outputs, y, row):
 def test_sums_equal_a_loop_over_samples(criterion):
     outputs, y, group = batch()
     cells = Cells(TASKS, 3, criterion)
-    sums = cells.sums(outputs, y, group)
+    sums = cells.observe(outputs, y, group).sums()
     for c, cell in enumerate(cells.cells):
         for g in range(3):
             rows = [row for row in range(40) if group[row] == g]
@@ -90,8 +90,8 @@ def test_cells_have_names_tasks_and_sides():
 @pytest.mark.parametrize("criterion", ["eo", "dp"])
 def test_unknown_groups_and_missing_labels_get_exactly_zero_gradient(criterion):
     outputs, y, group = batch()
-    sums = Cells(TASKS, 3, criterion).sums(outputs, y, group)
-    (sums.numerator * torch.randn(sums.numerator.shape)).sum().backward()
+    cells = Cells(TASKS, 3, criterion)
+    cells.observe(outputs, y, group).weighted(torch.randn(len(cells), 3)).backward()
     for task in TASKS:
         gradient = outputs[task.name].grad
         assert gradient.isfinite().all()
@@ -103,17 +103,25 @@ def test_unknown_groups_and_missing_labels_get_exactly_zero_gradient(criterion):
         assert zero.all() if criterion == "eo" else not zero.any()
 
 
+def test_weighted_benefits_have_the_gradient_of_their_sums():
+    outputs, y, group = batch()
+    cells = Cells(TASKS, 3, "eo")
+    observation, weights = cells.observe(outputs, y, group), torch.randn(len(cells), 3)
+    expected = (observation.sums().numerator * weights.numpy()).sum()
+    assert observation.weighted(weights).item() == pytest.approx(expected, rel=1e-4)
+
+
 def test_sums_of_parts_add_up():
     outputs, y, group = batch()
     cells = Cells(TASKS, 3, "eo")
-    whole = cells.sums(outputs, y, group)
+    whole = cells.observe(outputs, y, group).table()
     parts = [
-        cells.sums({k: v[s] for k, v in outputs.items()}, {k: v[s] for k, v in y.items()}, group[s])
+        cells.observe(
+            {k: v[s] for k, v in outputs.items()}, {k: v[s] for k, v in y.items()}, group[s]
+        ).table()
         for s in (slice(0, 7), slice(7, 40))
     ]
-    added = parts[0] + parts[1]
-    for name in ("numerator", "count", "square"):
-        torch.testing.assert_close(getattr(added, name), getattr(whole, name))
+    torch.testing.assert_close(parts[0] + parts[1], whole)
 
 
 def test_bins_follow_numpy_digitize_and_an_atom_is_its_own_bin():
@@ -156,7 +164,9 @@ def test_less_of_an_unfavourable_label_is_the_benefit():
         torch.zeros(1, dtype=torch.int64),
     )
     y = {"t": torch.full((1, 1), torch.nan)}
-    rare, common = (cells.sums({"t": torch.tensor([[o]])}, y, group).means().item() for o in (-1.0, 1.0))
+    rare, common = (
+        cells.observe({"t": torch.tensor([[o]])}, y, group).sums().means().item() for o in (-1.0, 1.0)
+    )
     assert rare > common
 
 

@@ -1,4 +1,4 @@
-"""The quadratic program's optimality, and that the Gram matrix is the adapter's and the heads'."""
+"""The quadratic program's optimality, the inner products it is made of, and the passes behind them."""
 
 from itertools import combinations
 
@@ -9,7 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 
-from fairmt.fairness.proxy import gram, solve_simplex_qp, task_weights
+from fairmt.fairness.passes import accumulate, combine, head_gradients, single_pass
+from fairmt.fairness.proxy import (
+    GEOMETRIES,
+    Gradients,
+    head_aware,
+    head_blind,
+    mgda_ub,
+    preconditioned,
+    solve_simplex_qp,
+    task_weights,
+)
 
 
 def kkt_gap(q, b, a):
@@ -121,41 +131,109 @@ def test_rho_mixes_with_the_uniform_weights():
     np.testing.assert_allclose(task_weights(q, b, present, rho=0.5), [0.625, 0.375])
 
 
-def test_gram_is_that_of_gradients_at_an_explicit_identity_adapter():
+class Problem:
+    """Three tasks with linear heads on z, and their gradients in an explicit identity adapter."""
+
+    def __init__(self):
+        torch.manual_seed(0)
+        self.z, self.target = torch.randn(16, 4).double(), torch.randn(16, 3).double()
+        self.heads = [torch.nn.Linear(4, 1).double() for _ in range(3)]
+
+    def objectives(self, representations):
+        outputs = torch.cat([head(rep) for head, rep in zip(self.heads, representations, strict=True)], 1)
+        return ((outputs - self.target) ** 2).mean(0), outputs.sum(1).tanh().mean()
+
+    def gradients(self):
+        copies = [self.z.clone().requires_grad_() for _ in range(3)]
+        losses, penalty = self.objectives(copies)
+        found = head_gradients(losses.sum(), penalty, self.z, copies, self.heads)
+        return Gradients(**{name: _double(value) for name, value in vars(found).items()})
+
+    def explicit(self, heads=True):
+        """Gradients of every objective in (adapter, heads), flat, [4, P], by autograd."""
+        matrix, offset = torch.eye(4).double().requires_grad_(), torch.zeros(4).double().requires_grad_()
+        losses, penalty = self.objectives([self.z @ matrix.T + offset] * 3)
+        parameters = [matrix, offset]
+        if heads:
+            parameters += [p for head in self.heads for p in head.parameters()]
+        rows = []
+        for value in [*losses, penalty]:
+            found = torch.autograd.grad(value, parameters, retain_graph=True, materialize_grads=True)
+            rows.append(torch.cat([g.flatten() for g in found]))
+        return torch.stack(rows)
+
+
+def _double(value):
+    if isinstance(value, torch.Tensor):
+        return value.double()
+    return [_double(part) for part in value] if isinstance(value, list) else value
+
+
+def same(tensor):
+    return tensor
+
+
+@pytest.mark.parametrize(("geometry", "heads"), [(head_aware, True), (head_blind, False)])
+def test_products_are_those_of_gradients_at_an_explicit_identity_adapter(geometry, heads):
     """With the adapter and the heads as real parameters, autograd gives the same inner products."""
-    torch.manual_seed(0)
-    z, target = torch.randn(16, 4), torch.randn(16, 3)
-    heads = [torch.nn.Linear(4, 1).double() for _ in range(3)]
-    z, target = z.double(), target.double()
-    matrix, offset = torch.eye(4).double().requires_grad_(), torch.zeros(4).double().requires_grad_()
-
-    def objectives(representations):
-        outputs = torch.cat([head(rep) for head, rep in zip(heads, representations, strict=True)], 1)
-        return ((outputs - target) ** 2).mean(0), outputs.sum(1).tanh().mean()
-
-    losses, constraint = objectives([z @ matrix.T + offset] * 3)
-    parameters = [matrix, offset, *(p for head in heads for p in head.parameters())]
-    full = torch.stack(
-        [
-            torch.cat(
-                [
-                    g.flatten()
-                    for g in torch.autograd.grad(value, parameters, retain_graph=True, materialize_grads=True)
-                ]
-            )
-            for value in [*losses, constraint]
-        ]
-    )
-    copies = z.expand(3, 16, 4).clone().requires_grad_()
-    losses, constraint = objectives(copies.unbind())
-    sources = [copies, *(p for head in heads for p in head.parameters())]
-    by_loss = torch.autograd.grad(losses.sum(), sources, retain_graph=True)
-    by_constraint = torch.autograd.grad(constraint, sources)
-    products = gram(
-        z,
-        torch.cat([by_loss[0], by_constraint[0].sum(0, keepdim=True)]),
-        [torch.cat([g.flatten() for g in grads[1:]]) for grads in (by_loss, by_constraint)],
-        [5, 5, 5],
-    )
-    torch.testing.assert_close(products, full @ full.T)
+    problem = Problem()
+    full = problem.explicit(heads=heads)
+    torch.testing.assert_close(geometry(problem.gradients(), same), full @ full.T, atol=1e-6, rtol=1e-5)
     assert all(full[i] @ full[j] != 0 for i, j in combinations(range(3), 2))
+
+
+def test_mgda_ub_compares_gradients_by_z():
+    problem = Problem()
+    z = problem.z.requires_grad_()
+    losses, penalty = problem.objectives([z] * 3)
+    flat = torch.stack(
+        [torch.autograd.grad(value, z, retain_graph=True)[0].flatten() for value in [*losses, penalty]]
+    )
+    torch.testing.assert_close(mgda_ub(problem.gradients(), same), flat @ flat.T, atol=1e-6, rtol=1e-5)
+
+
+def test_preconditioning_by_equal_heads_in_all_directions_is_head_aware():
+    """Where sum_k W_k' W_k is a multiple of the identity, the metric is the plain one."""
+    problem = Problem()
+    found = vars(problem.gradients()) | {"input_weights": [torch.eye(4).double()] * 3}
+    torch.testing.assert_close(preconditioned(Gradients(**found), same), head_aware(Gradients(**found), same))
+
+
+def test_preconditioning_weighs_amplified_directions_less():
+    problem = Problem()
+    amplifying = torch.diag(torch.tensor([10.0, 1.0, 1.0, 1.0]).double())
+    found = vars(problem.gradients())
+    for by_task in found["by_task"]:
+        by_task[:, 1:] = 0
+    gradients = Gradients(**found | {"input_weights": [amplifying] * 3, "heads": torch.zeros(2, 15).double()})
+    assert (preconditioned(gradients, same).diag()[:3] < head_aware(gradients, same).diag()[:3]).all()
+
+
+@pytest.mark.parametrize("geometry", GEOMETRIES.values())
+def test_every_geometry_is_positive_semi_definite(geometry):
+    products = geometry(Problem().gradients(), same)
+    assert torch.linalg.eigvalsh(products).min() > -1e-8 * products.abs().max()
+
+
+def test_combined_and_single_passes_agree():
+    """sum_k alpha_k grad L_k + s grad C, from two passes or from one."""
+    problem, alpha = Problem(), np.array([0.2, 0.0, 0.5])
+    expected = combine(problem.gradients(), alpha, 0.7)
+    copies = [problem.z.clone().requires_grad_() for _ in range(3)]
+    losses, penalty = problem.objectives(copies)
+    found = single_pass((torch.from_numpy(alpha) * losses).sum() + 0.7 * penalty, copies, problem.heads)
+    for one, two in zip(found, expected, strict=True):
+        torch.testing.assert_close(one.double(), two.double(), atol=1e-6, rtol=1e-5)
+
+
+def test_accumulate_adds_and_runs_hooks():
+    trunk, head = torch.nn.Linear(3, 4), torch.nn.Linear(4, 1)
+    calls = []
+    for p in (*trunk.parameters(), *head.parameters()):
+        p.register_post_accumulate_grad_hook(lambda p: calls.append(p.shape))
+    for _ in range(2):
+        accumulate(trunk(torch.ones(2, 3)), [head], torch.ones(2, 4), torch.arange(5.0))
+    assert head.weight.grad.tolist() == [[0, 2, 4, 6]]
+    assert head.bias.grad.tolist() == [8]
+    assert trunk.bias.grad.tolist() == [4] * 4
+    assert len(calls) == 8

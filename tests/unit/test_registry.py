@@ -43,6 +43,13 @@ def test_list_is_the_knob(write):
     assert card.method_params(4.0) == {"alpha": 2, "lam": 4.0}
 
 
+def test_a_variant_may_have_a_knob_of_its_own(write):
+    text = CARD + "params: {alpha: [1, 2, 3, 4, 5]}\n"
+    cards = read_cards(write(text + "variants: {mine_a: {}, mine_b: {alpha: 1, beta: [1, 2, 4, 8, 16]}}\n"))
+    assert (cards["mine_a"].knob, cards["mine_b"].knob) == ("alpha", "beta")
+    assert cards["mine_b"].method_params(8.0) == {"alpha": 1, "beta": 8.0}
+
+
 def test_variants_replace_the_folder_and_override_params(write):
     text = CARD + "params: {alpha: 2}\nvariants: {mine_a: {}, mine_b: {alpha: 3, beta: x}}\n"
     cards = read_cards(write(text))

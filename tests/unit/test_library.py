@@ -1,0 +1,208 @@
+"""FairMT in a training loop that is not ours."""
+
+from __future__ import annotations
+
+import copy
+from datetime import timedelta
+
+import pytest
+import torch
+import torch.distributed as dist
+import torch.multiprocessing as mp
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+
+import fairmt
+from fairmt import FairMT, Task
+from fairmt.errors import FairMTError
+
+TASKS = (
+    Task("classes", "classification", 3),
+    Task("labels", "detection", 2),
+    Task("score", "regression", 1, edges=((-0.5, 0.5),)),
+)
+
+
+class Network(nn.Module):
+    """Trunk and heads; forward gives z."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.trunk = nn.Sequential(nn.Linear(5, 16), nn.ReLU(), nn.Linear(16, 8), nn.ReLU())
+        self.heads = nn.ModuleDict({task.name: nn.Linear(8, task.size) for task in TASKS})
+
+    def forward(self, x):
+        return self.trunk(x)
+
+
+def data(rows=64, seed=0):
+    """A biased batch with missing labels and groups."""
+    generator = torch.Generator().manual_seed(seed)
+    group = torch.randint(2, (rows,), generator=generator)
+    x = torch.randn(rows, 5, generator=generator)
+    x[:, 0] = group
+    score = x[:, 1:4] + group[:, None] + 0.5 * torch.randn(rows, 3, generator=generator)
+    y = {"classes": score.argmax(1).float(), "labels": (score[:, :2] > 0.5).float(), "score": score[:, :1]}
+    for label in y.values():
+        label[torch.rand(label.shape, generator=generator) < 0.3] = torch.nan
+    group[torch.rand(rows, generator=generator) < 0.1] = -1
+    return x, y, group
+
+
+def rows_of(batch, rows):
+    x, y, group = batch
+    return x[rows], {name: label[rows] for name, label in y.items()}, group[rows]
+
+
+def train(network, fair, optimizer, steps, cut=1):
+    """The last log of some steps; every batch in ``cut`` micro-batches of unequal size."""
+    log = {}
+    for number in range(steps):
+        batch = data(seed=number)
+        optimizer.zero_grad()
+        for part in torch.arange(64).tensor_split([7 * i + 3 for i in range(cut - 1)]):
+            x, y, group = rows_of(batch, part)
+            log = fair.backward(network(x), network.heads, y, group, share=len(part) / 64)
+        optimizer.step()
+    return log
+
+
+def fresh(**params):
+    network = Network()
+    fair = FairMT(TASKS, 2, warmup_steps=5, **params)
+    return network, fair, torch.optim.SGD(network.parameters(), lr=0.1)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda p: torch.optim.SGD(p, lr=0.05, momentum=0.9),
+        lambda p: torch.optim.Adagrad(p, lr=0.05),
+        lambda p: torch.optim.RMSprop(p, lr=0.003),
+    ],
+)
+def test_any_optimizer_closes_the_gap(make):
+    """Against the same training with a multiplier that stays 0."""
+    gaps = []
+    for params in ({}, {"dual": "fixed", "initial": 0.0}):
+        network, fair, _ = fresh(criterion="dp", eps=0.1, **params)
+        first = train(network, fair, make(network.parameters()), 6)
+        last = train(network, fair, make(network.parameters()), 150)
+        assert last["loss"] < first["loss"]
+        x, _, group = data(rows=4000, seed=1000)
+        p = network.heads["labels"](network(x)).sigmoid().detach()
+        gaps.append((p[group == 0].mean(0) - p[group == 1].mean(0)).abs().sum())
+    assert gaps[0] < 0.7 * gaps[1]
+
+
+def test_statistics_and_multiplier_do_not_depend_on_micro_batches():
+    """With a frozen network, so that the gradients' cut cannot matter, and no bound on the multiplier."""
+    states = []
+    for cut in (1, 2, 5):
+        network, fair, _ = fresh(reach=1e9)
+        frozen = torch.optim.SGD(network.parameters(), lr=0.0)
+        train(network, fair, frozen, 12, cut)
+        states.append(fair.state_dict())
+        assert fair.steps_done == 12
+    for name, value in states[0].items():
+        if name == "_extra_state":
+            continue  # the task weights are those of one micro-batch
+        for other in states[1:]:
+            torch.testing.assert_close(other[name], value, rtol=1e-5, atol=1e-6)
+
+
+def test_bfloat16_autocast_follows_full_precision():
+    logs = []
+    for enabled in (False, True):
+        network, fair, optimizer = fresh()
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=enabled):
+            logs.append(train(network, fair, optimizer, 30))
+        assert all(p.dtype == torch.float32 and p.grad.isfinite().all() for p in network.parameters())
+    assert logs[1]["loss"] == pytest.approx(logs[0]["loss"], rel=0.1)
+    assert logs[1]["lambda"] == pytest.approx(logs[0]["lambda"], rel=0.1)
+
+
+def test_resumes_bit_equal_from_state_dicts():
+    whole = fresh()
+    train(*whole, 20)
+    first, second = fresh(), fresh()
+    for number in range(20):
+        if number == 9:
+            for old, new in zip(first, second, strict=True):
+                new.load_state_dict(copy.deepcopy(old.state_dict()))
+            first = second
+        network, fair, optimizer = first
+        optimizer.zero_grad()
+        x, y, group = data(seed=number)
+        fair.backward(network(x), network.heads, y, group)
+        optimizer.step()
+    for expected, found in zip(whole[0].parameters(), first[0].parameters(), strict=True):
+        assert torch.equal(found, expected)
+
+
+def test_a_frozen_trunk_trains_the_heads_alone():
+    network, fair, _ = fresh()
+    network.trunk.requires_grad_(False)
+    optimizer = torch.optim.SGD(network.heads.parameters(), lr=0.1)
+    before = copy.deepcopy(network.state_dict())
+    train(network, fair, optimizer, 12)
+    moved = {name for name, value in network.state_dict().items() if not torch.equal(value, before[name])}
+    assert moved == {name for name in before if name.startswith("heads.")}
+
+
+def _worker(rank, processes, folder):
+    dist.init_process_group(
+        "gloo",
+        init_method=f"file://{folder}/store",
+        rank=rank,
+        world_size=processes,
+        timeout=timedelta(seconds=60),
+    )
+    torch.set_num_threads(1)
+    network, fair, _ = fresh()
+    model = DistributedDataParallel(network)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    for number in range(20):
+        # Unequal parts: labels and groups are spread unevenly over the processes.
+        x, y, group = rows_of(data(seed=number), slice(0, 24) if rank == 0 else slice(24, 64))
+        optimizer.zero_grad()
+        log = fair.backward(model(x), model.module.heads, y, group)
+        optimizer.step()
+    if rank == 0:
+        torch.save({"network": network.state_dict(), "log": log}, folder / "found.pt")
+    dist.destroy_process_group()
+
+
+def test_two_processes_take_the_steps_of_one(tmp_path):
+    mp.spawn(_worker, args=(2, tmp_path), nprocs=2)
+    found = torch.load(tmp_path / "found.pt", weights_only=True)
+    network, fair, optimizer = fresh()
+    expected = train(network, fair, optimizer, 20)
+    for name, value in network.state_dict().items():
+        torch.testing.assert_close(found["network"][name], value, rtol=0, atol=1e-5)
+    assert found["log"] == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field"),
+    [
+        ({"groups": 1}, "groups"),
+        ({"warmup_steps": 0}, "warmup_steps"),
+        ({"rho": 1.5}, "rho"),
+        ({"decay": -0.1}, "decay"),
+        ({"criterion": "eodds"}, "criterion"),
+        ({"pool": "median"}, "pool"),
+        ({"dual": "softplus"}, "dual"),
+        ({"geometry": "none"}, "geometry"),
+    ],
+)
+def test_wrong_parameters_are_named(wrong, field):
+    with pytest.raises(FairMTError, match=field):
+        FairMT(TASKS, **({"groups": 2} | wrong))
+
+
+def test_the_package_exports_what_a_loop_needs():
+    assert set(fairmt.__all__) == {"FairMT", "Task", "fit_task"}
+    with pytest.raises(AttributeError, match="nothing"):
+        fairmt.nothing  # noqa: B018
