@@ -33,7 +33,8 @@ def read_yaml(path: Path) -> dict[str, Any]:
     except (YAMLError, UnicodeDecodeError) as error:
         raise FairMTError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
     if not isinstance(content, dict):
-        raise FairMTError(f"{path}: expected a mapping, found {type(content).__name__}")
+        found = "nothing" if content is None else type(content).__name__
+        raise FairMTError(f"{path}: expected a mapping, found {found}")
     return content
 
 

@@ -105,6 +105,8 @@ class FairMT(nn.Module):
     ) -> None:
         super().__init__()
         _check(tasks, groups, warmup_steps, rho=rho, decay=decay)
+        if eps <= 0:
+            raise FairMTError(f"eps: expected a positive number, found {eps}")
         self.tasks = tuple(tasks)
         self.cells = Cells(self.tasks, groups, criterion)
         self.constraint = Constraint(

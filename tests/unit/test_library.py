@@ -190,6 +190,7 @@ def test_two_processes_take_the_steps_of_one(tmp_path):
         ({"groups": 1}, "groups"),
         ({"warmup_steps": 0}, "warmup_steps"),
         ({"rho": 1.5}, "rho"),
+        ({"eps": -3.0}, "eps"),
         ({"decay": -0.1}, "decay"),
         ({"criterion": "eodds"}, "criterion"),
         ({"pool": "median"}, "pool"),
