@@ -19,27 +19,19 @@ from fairmt.fairness.pools import Pool, power_mean
 from fairmt.fairness.running import RunningMeans
 
 
-def violations(
-    means: np.ndarray, noise: np.ndarray, known: np.ndarray, one_sided: np.ndarray, confidence: float
-) -> tuple[np.ndarray, np.ndarray]:
+def violations(means: np.ndarray, known: np.ndarray, one_sided: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Directional violation of every (cell, group), and its derivative by that group's own mean.
 
-    One-sided cells: relu(best group - u - t), so that only under-served groups move. Two-sided
-    cells: relu(|mean over groups - u| - t), so that everybody moves to the middle. The reference is
-    a constant. The tolerance t is ``confidence`` standard errors of the difference: without it the
-    pool reads mostly the noise of the rarest cells, C never falls to eps, and the multiplier grows
-    without end.
+    One-sided cells: relu(best group - u), so that only under-served groups move. Two-sided cells:
+    |mean over groups - u|, so that everybody moves to the middle. The reference is a constant.
 
     Parameters
     ----------
     means : array, [C, G]
         Mean benefit u.
-    noise : array, [C, G]
-        Sampling variance of the means.
     known : bool array, [C, G]
         Whether the mean rests on any sample.
     one_sided : bool array, [C]
-    confidence : float
 
     Returns
     -------
@@ -47,15 +39,21 @@ def violations(
         0 for unknown groups and where fewer than two groups are known.
     derivative : array, [C, G]
         -1, 0 or 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> means, known = np.array([[0.2, 0.6], [0.2, 0.6]]), np.full((2, 2), True)
+    >>> violation, derivative = violations(means, known, one_sided=np.array([True, False]))
+    >>> violation.round(3).tolist(), derivative.tolist()
+    ([[0.4, 0.0], [0.2, 0.2]], [[-1.0, 0.0], [-1.0, 1.0]])
     """
     comparable = known & (known.sum(1, keepdims=True) >= 2)
     best = np.where(known, means, -np.inf).max(1, keepdims=True)
     middle = np.where(known, means, 0.0).sum(1, keepdims=True) / np.maximum(known.sum(1, keepdims=True), 1)
     reference = np.where(one_sided[:, None], best, middle)
     difference = np.where(comparable, reference - means, 0.0)
-    tolerance = confidence * standard_errors(means, noise, known, one_sided)
-    violation = np.maximum(np.abs(difference) - tolerance, 0.0)
-    return violation, np.where(violation > 0, -np.sign(difference), 0.0)
+    return np.abs(difference), np.where(difference == 0, 0.0, -np.sign(difference))
 
 
 def standard_errors(
@@ -101,8 +99,6 @@ class Constraint(nn.Module):
     tasks, groups : int
     decay : float
         Of the running means.
-    confidence : float
-        Standard errors that a difference must exceed to count as a violation.
     pool : callable
         Of `fairmt.fairness.pools.POOLS`.
     asymmetric : bool
@@ -121,14 +117,12 @@ class Constraint(nn.Module):
         groups: int,
         *,
         decay: float,
-        confidence: float,
         pool: Pool = power_mean,
         asymmetric: bool = True,
         unified: bool = True,
         scaled: bool = True,
     ) -> None:
         super().__init__()
-        self.confidence = confidence
         self.pool = pool
         self.unified = unified
         self.scaled = scaled
@@ -144,10 +138,7 @@ class Constraint(nn.Module):
 
     def violations(self) -> tuple[np.ndarray, np.ndarray]:
         """Violation of every (cell, group) by the running means, and its derivative; both [C, G]."""
-        running = self.running
-        return violations(
-            running.means(), running.variances(), running.known(), self.one_sided, self.confidence
-        )
+        return violations(self.running.means(), self.running.known(), self.one_sided)
 
     def start_scales(self) -> None:
         """Take each task's present value as its scale, or its noise floor if that is larger.
@@ -167,16 +158,23 @@ class Constraint(nn.Module):
         noise = standard_errors(running.means(), running.variances(), running.known(), self.one_sided)
         return self._by_task(noise)[0]
 
-    def aggregate(self) -> Aggregate:
+    def aggregate(self, last: bool = True) -> Aggregate:
         """C and its gradient by the running means.
 
-        Raises the scale of a task whose value exceeds it: after a short warm-up disparities still
-        grow with the model, and relative to too small a scale no eps can be met.
+        A task's value that exceeds its scale becomes its scale: after a short warm-up disparities
+        still grow with the model, and relative to too small a scale no eps can be met.
+
+        Parameters
+        ----------
+        last : bool
+            Whether the statistics have seen the whole optimizer step; only then scales rise for good.
         """
         violation, derivative = self.violations()
         by_task, cell_weights, known_tasks = self._by_task(violation)
-        self.scales = np.maximum(self.scales, by_task)
-        scales = self.scales if self.scaled else np.full_like(self.scales, self.scales.mean())
+        raised = np.maximum(self.scales, by_task)
+        if last:
+            self.scales = raised
+        scales = raised if self.scaled else np.full_like(raised, raised.mean())
         # A scale is 0 while its task has had nothing to compare; its value is 0 then too.
         scales = np.where(scales > 0, scales, 1.0)
         weights = cell_weights * (derivative / scales[:, None, None])

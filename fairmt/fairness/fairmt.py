@@ -66,8 +66,6 @@ class FairMT(nn.Module):
         The multiplier at the end of the warm-up.
     decay : float in [0, 1)
         Of the running statistics.
-    confidence : float
-        Standard errors that a difference between groups must exceed to count as a violation.
     reach : float
         Bound on the constraint's share of the direction, relative to the mean task loss's.
     solve_every : int
@@ -93,7 +91,6 @@ class FairMT(nn.Module):
         eta: float = 0.05,
         initial: float = 0.02,
         decay: float = 0.95,
-        confidence: float = 1.0,
         reach: float = 1.0,
         asymmetric: bool = True,
         unified: bool = True,
@@ -114,7 +111,6 @@ class FairMT(nn.Module):
             len(self.tasks),
             groups,
             decay=decay,
-            confidence=confidence,
             pool=_part("pool", pool, POOLS),
             asymmetric=asymmetric,
             unified=unified,
@@ -199,7 +195,7 @@ class FairMT(nn.Module):
             task.name: head(copy) for task, head, copy in zip(self.tasks, batch.heads, copies, strict=True)
         }
         seen = self._see(outputs, batch)
-        aggregate = self.constraint.aggregate()
+        aggregate = self.constraint.aggregate(batch.last)
         # The running statistics weigh the cells; the gradient goes through the batch's own means.
         weights = np.tensordot(self.dual.multipliers, aggregate.weights, 1) / np.maximum(seen.counts, 1)
         penalty = seen.observation.weighted(torch.as_tensor(weights).to(seen.observation.benefit))

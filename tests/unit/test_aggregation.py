@@ -15,20 +15,10 @@ def test_violations_by_hand():
     means = np.array([[0.2, 0.5, 0.9], [0.2, 0.5, 0.8], [0.2, 0.5, 0.9], [0.1, 0.0, 0.0]])
     known = np.array([[True] * 3, [True] * 3, [True, True, False], [True, False, False]])
     one_sided = np.array([True, False, True, True])
-    violation, derivative = violations(means, np.zeros((4, 3)), known, one_sided, 1.0)
+    violation, derivative = violations(means, known, one_sided)
     expected = np.array([[0.7, 0.4, 0.0], [0.3, 0.0, 0.3], [0.3, 0.0, 0.0], [0.0, 0.0, 0.0]])
     np.testing.assert_allclose(violation, expected, atol=1e-12)
     assert derivative.tolist() == [[-1, -1, 0], [-1, 0, 1], [-1, 0, 0], [0, 0, 0]]
-
-
-def test_differences_within_the_noise_are_no_violations():
-    """Standard errors .1 and .1 against the best group; .1 and .05 against the mean of two."""
-    means, noise = np.array([[0.0, 0.3], [0.0, 0.3], [0.0, 0.1]]), np.full((3, 2), 0.01)
-    known, one_sided = np.ones((3, 2), dtype=bool), np.array([True, False, True])
-    violation, derivative = violations(means, noise, known, one_sided, 1.0)
-    first, second = 0.3 - 0.02**0.5, 0.15 - 0.015**0.5
-    np.testing.assert_allclose(violation, [[first, 0], [second, second], [0, 0]])
-    assert derivative.tolist() == [[-1, 0], [-1, 1], [0, 0]]
 
 
 def sums_of(benefits, groups, n_groups):
@@ -84,10 +74,10 @@ def test_variances_are_those_of_the_weighted_mean():
     assert running.means().var() == pytest.approx(running.variances().mean(), rel=0.1)
 
 
-def constraint_of(one_sided, n_groups, owners=None, decay=0.9, confidence=0.0, **parts):
+def constraint_of(one_sided, n_groups, owners=None, decay=0.9, **parts):
     owners = owners or [0] * len(one_sided)
     cells = [Cell(str(i), task, side) for i, (task, side) in enumerate(zip(owners, one_sided, strict=True))]
-    return Constraint(cells, max(owners) + 1, n_groups, decay=decay, confidence=confidence, **parts)
+    return Constraint(cells, max(owners) + 1, n_groups, decay=decay, **parts)
 
 
 def observe(constraint, means, samples=1000):
@@ -238,7 +228,7 @@ def test_best_served_samples_get_exactly_zero_gradient_in_one_sided_cells_only()
         name: (torch.randn(60, 1) + 2.0 * (group == 1)[:, None]).requires_grad_() for name in ("t", "r")
     }
     cells = Cells([task, binned], 2, "eo")
-    constraint = Constraint(cells.cells, 2, 2, decay=0.9, confidence=0.0)
+    constraint = Constraint(cells.cells, 2, 2, decay=0.9)
     gradient_of(constraint, cells.observe(outputs, y, group))
     assert (outputs["t"].grad[group == 1] == 0).all()
     assert (outputs["t"].grad[group == 0] < 0).all()
@@ -253,7 +243,7 @@ def test_gradient_of_the_whole_chain_is_that_of_the_definition():
     output = torch.randn(50, 2, requires_grad=True)
     cells = Cells([task], 3, "eo")
     observation = cells.observe({"t": output}, y, group)
-    value = gradient_of(Constraint(cells.cells, 1, 3, decay=0.9, confidence=0.0), observation)
+    value = gradient_of(Constraint(cells.cells, 1, 3, decay=0.9), observation)
 
     p = output.sigmoid()
     benefit, member = torch.cat([p, 1 - p], 1), torch.cat([y["t"] == 1, y["t"] == 0], 1).float()
