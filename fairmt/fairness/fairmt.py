@@ -69,7 +69,8 @@ class FairMT(nn.Module):
     reach : float
         Bound on the constraint's share of the direction, relative to the mean task loss's.
     solve_every : int
-        Optimizer steps between two solutions of the quadratic program.
+        Optimizer steps from one solution of the quadratic program to the next. More save time, and cost
+        quality where the bound holds; see `docs/method.md`.
     asymmetric, unified, scaled, pool, dual, geometry
         Parts that suite `ablation` exchanges: see `Constraint`, `DUALS` and `GEOMETRIES`.
 
@@ -98,7 +99,7 @@ class FairMT(nn.Module):
         pool: str = "power",
         dual: str = "exponential",
         geometry: str = "head_aware",
-        solve_every: int = 4,
+        solve_every: int = 1,
     ) -> None:
         super().__init__()
         _check(tasks, groups, warmup_steps, rho=rho, decay=decay)
