@@ -25,6 +25,20 @@ REPLACED = ("tasks", "attributes", "split", "supervision")
 
 
 @dataclass(frozen=True)
+class Ablation:
+    """Variants of the method ``base``, by the part that they exchange; fronts are those of ``criterion``."""
+
+    base: str
+    criterion: str
+    parts: dict[str, tuple[str, ...]]
+
+    @property
+    def variants(self) -> list[str]:
+        """All variants, in the order of the parts."""
+        return [name for names in self.parts.values() for name in names]
+
+
+@dataclass(frozen=True)
 class Suite:
     """What a suite trains; see ``workflow/schemas/suite.schema.yaml`` for the fields."""
 
@@ -37,6 +51,7 @@ class Suite:
     reference: str
     selection: dict[str, Any]
     anchors: tuple[dict[str, Any], ...]
+    ablation: Ablation | None = None
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -97,7 +112,7 @@ def read_suite(name: str) -> Suite:
     ------
     FairMTError
         If the file is missing or does not fit the schema, if there is no such benchmark, or if the
-        reference or an anchor is about something that the suite does not train.
+        reference, an anchor or the ablation is about something that the suite does not train.
     """
     known = sorted(path.stem for path in SUITES.glob("*.yaml"))
     path = SUITES / f"{choose(name, known, 'suite', SUITES)}.yaml"
@@ -111,7 +126,22 @@ def read_suite(name: str) -> Suite:
             choose(anchor[field], known, f"{field} of this suite", f"{path}: anchors.{i}.{field}")
     choose(content["reference"], content["methods"], "reference among the suite's methods", path)
     lists = {key: tuple(content.get(key, ())) for key in ("benchmarks", "methods", "anchors")}
-    return Suite(**content | lists | {"name": name})
+    ablation = (
+        _read_ablation(content["ablation"], content["methods"], path) if "ablation" in content else None
+    )
+    return Suite(**content | lists | {"name": name, "ablation": ablation})
+
+
+def _read_ablation(content: dict[str, Any], methods: list[str], path: Path) -> Ablation:
+    what, field = "method of this suite", f"{path}: ablation"
+    seen = [choose(content["base"], methods, what, f"{field}.base")]
+    for part, names in content["parts"].items():
+        for name in names:
+            if choose(name, methods, what, f"{field}.parts.{part}") in seen:
+                raise FairMTError(f"{field}.parts.{part}: expected each method once, found {name!r} again")
+            seen.append(name)
+    parts = {part: tuple(names) for part, names in content["parts"].items()}
+    return Ablation(content["base"], content["criterion"], parts)
 
 
 def _resolve(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:

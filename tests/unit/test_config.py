@@ -170,6 +170,42 @@ def test_bad_anchors_name_file_and_field(write, tmp_path, old, new, message):
         read_suite("s")
 
 
+ABLATION = "ablation: {base: mtl_erm, criterion: delta_eo, parts: {Part one: [a, b], Other: [c]}}\n"
+
+
+def test_ablation(write, tmp_path):
+    path = tmp_path / "suites" / "s.yaml"
+    path.write_text(SUITE.replace("[mtl_erm]", "[mtl_erm, a, b, c]") + ABLATION)
+    ablation = read_suite("s").ablation
+    assert (ablation.base, ablation.criterion) == ("mtl_erm", "delta_eo")
+    assert ablation.parts == {"Part one": ("a", "b"), "Other": ("c",)}
+    assert ablation.variants == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (
+            "base: mtl_erm",
+            "base: mtl_emr",
+            r"\.base: unknown method of this suite 'mtl_emr'; did you mean 'mtl_erm'",
+        ),
+        ("[c]", "[d]", r"\.parts\.Other: unknown method of this suite 'd'"),
+        ("[c]", "[a]", r"\.parts\.Other: expected each method once, found 'a' again"),
+        ("[c]", "[mtl_erm]", r"\.parts\.Other: expected each method once, found 'mtl_erm' again"),
+        ("[c]", "[]", r"\.parts\.Other: \[\]"),
+        ("[c]", "c", r"\.parts\.Other: 'c' is not of type 'array'"),
+        ("criterion: delta_eo", "criterion: delta_oe", r"\.criterion: 'delta_oe' is not one of"),
+        ("base: mtl_erm", "bsae: mtl_erm", ": unknown key 'bsae'; did you mean 'base'"),
+    ],
+)
+def test_bad_ablations_name_file_and_field(write, tmp_path, old, new, message):
+    text = SUITE.replace("[mtl_erm]", "[mtl_erm, a, b, c]") + ABLATION.replace(old, new)
+    (tmp_path / "suites" / "s.yaml").write_text(text)
+    with pytest.raises(FairMTError, match=rf"s\.yaml: ablation{message}"):
+        read_suite("s")
+
+
 def test_anchors_may_name_every_metric_and_no_other():
     """The schema lists the names, so that reading a suite needs no metric's code."""
     labels = np.arange(90) % 3
