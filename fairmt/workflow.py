@@ -17,6 +17,7 @@ from fairmt.data.dataset import load_dataset
 from fairmt.digest import code_digest, hash8, module_file
 from fairmt.methods.registry import Card, read_cards
 from fairmt.reporting.claims_file import CLAIMS, read_claims_file
+from fairmt.reporting.names import figure_names, table_names
 from fairmt.runs import PREPARED, RESULTS, Run, data_digest, plan, prepared_folder
 from fairmt.yaml_files import validate
 
@@ -25,8 +26,6 @@ RUN_FILES = ("predictions.parquet", "run.json")
 TRAINING_FILES = (*RUN_FILES, "history.csv", "model.safetensors", "probe.safetensors")
 TRAINING_INPUTS = ("inputs.safetensors", "labels.safetensors", "meta.json")
 PREPARED_FILES = (*TRAINING_INPUTS, "solution.safetensors")
-TABLES = ("main", "tasks", "groups")
-FIGURES = ("fronts", "groups")
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,7 @@ class Workflow:
         benchmarks = {name: read_benchmark(name) for name in suite.benchmarks}
         runs = plan(suite)
         # Not needed before the end, but a mistake should not wait until everything is trained.
-        read_claims_file(CLAIMS)
+        read_claims_file(CLAIMS, cards)
         return cls(suite, runs, cards, benchmarks)
 
     @property
@@ -79,12 +78,12 @@ class Workflow:
     @property
     def tables(self) -> tuple[str, ...]:
         """Names of the suite's tables."""
-        return (*TABLES, "anchors") if self.suite.anchors else TABLES
+        return table_names(self.suite)
 
     @property
     def figures(self) -> tuple[str, ...]:
         """Names of the suite's figures."""
-        return FIGURES
+        return figure_names(self.suite)
 
     # Patterns
 

@@ -11,9 +11,10 @@ import pandas as pd
 
 from fairmt.config import Suite
 from fairmt.files import write_text
+from fairmt.methods.registry import read_cards
 from fairmt.reporting.claims_file import CLAIMS, read_claims_file
 from fairmt.reporting.context import Context, read_context
-from fairmt.reporting.layout import Cell, Section, markdown
+from fairmt.reporting.layout import Cell, Section, bracketed, markdown
 from fairmt.reporting.measures import MEASURES, Evidence, Untestable
 from fairmt.reporting.summary import selected_runs
 from fairmt.statistics import Interval, t_interval
@@ -47,7 +48,7 @@ class Claim:
         side = "at_most" if "at_most" in self.measure else "at_least"
         unit = MEASURES[self.measure["kind"]][1]
         tolerance = f", tolerance {100 * self.tolerance:g}" if self.tolerance else ""
-        return f"{side.replace('_', ' ')} {_number(self.measure[side])} {unit}{tolerance}"
+        return f"{side.replace('_', ' ')} {bracketed(self.measure[side])} {unit}{tolerance}"
 
     def accepts(self, value: float) -> bool:
         """Whether a measured value reaches the bound within the tolerance."""
@@ -78,9 +79,9 @@ def read_claims(path: Path = CLAIMS) -> tuple[list[Claim], list[str]]:
     Raises
     ------
     FairMTError
-        As `read_claims_file`.
+        As `read_claims_file`, or if a method card is invalid.
     """
-    content = read_claims_file(path)
+    content = read_claims_file(path, read_cards())
     return [Claim(**entry) for entry in content["claims"]], content["own"]
 
 
@@ -188,21 +189,10 @@ def _measure(claim: Claim, evidence: Evidence) -> dict[str, Interval]:
 def _measured(outcome: Outcome) -> str:
     unit = MEASURES[outcome.claim.measure["kind"]][1]
     return "; ".join(
-        f"{label}{': ' if label else ''}{_with_interval(interval)} {unit}"
+        f"{label}{': ' if label else ''}{bracketed(*interval[:3])} {unit}"
         for label, interval in outcome.measured.items()
         if not math.isnan(interval.mean)
     )
-
-
-def _with_interval(interval: Interval) -> str:
-    if math.isnan(interval.low):
-        return _number(interval.mean)
-    return f"{_number(interval.mean)} [{_number(interval.low)}, {_number(interval.high)}]"
-
-
-def _number(value: float) -> str:
-    """A fraction times 100, with a true minus sign and without a negative zero."""
-    return f"{round(100 * value, 1) + 0.0:.1f}".replace("-", "−")
 
 
 def _details(outcomes: list[Outcome]) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from fairmt.config import SUITES, Suite, read_benchmark
@@ -65,6 +65,11 @@ class Context:
     def competitors(self) -> list[str]:
         """The suite's methods without the controls, in the suite's order."""
         return [name for name in self.suite.methods if name not in self.controls]
+
+    def only(self, methods: Collection[str]) -> Context:
+        """The context with these of the suite's methods and no others."""
+        kept = tuple(name for name in self.suite.methods if name in methods)
+        return replace(self, suite=replace(self.suite, methods=kept), controls=self.controls & set(kept))
 
     @property
     def training_attributes(self) -> dict[str, str]:

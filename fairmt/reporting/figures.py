@@ -1,4 +1,4 @@
-"""The figures of a suite: utility-fairness fronts, and who gains and who loses per group.
+"""The figures of a suite: fronts, who gains and who loses per group, and differences of an ablation.
 
 Drawn with the Agg backend and without dates, so that the same metrics give the same bytes.
 """
@@ -15,6 +15,7 @@ import pandas as pd
 from fairmt.config import Suite
 from fairmt.files import atomic
 from fairmt.reporting.context import Context, read_context
+from fairmt.reporting.names import figure_names
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -49,7 +50,7 @@ def write_figures(metrics: pd.DataFrame, suite: Suite, out: Path) -> list[Path]:
     Returns
     -------
     list of Path
-        What was written: fronts and groups.
+        What was written: the figures of `fairmt.reporting.names.figure_names`.
 
     Raises
     ------
@@ -61,17 +62,19 @@ def write_figures(metrics: pd.DataFrame, suite: Suite, out: Path) -> list[Path]:
 
 def save_figures(metrics: pd.DataFrame, context: Context, out: Path) -> list[Path]:
     """As `write_figures`, with the context at hand."""
+    from fairmt.reporting.differences import draw_ablation
     from fairmt.reporting.dumbbells import draw_groups
     from fairmt.reporting.fronts import draw_fronts
 
     drawings: dict[str, Callable[[pd.DataFrame, Context], Figure]] = {
+        "ablation": draw_ablation,
         "fronts": draw_fronts,
         "groups": draw_groups,
     }
     written = []
     with _drawing():
-        for name, draw in drawings.items():
-            figure = draw(metrics, context)
+        for name in figure_names(context.suite):
+            figure = drawings[name](metrics, context)
             # Lay out once, for both formats.
             figure.draw_without_rendering()
             figure.set_layout_engine("none")

@@ -23,7 +23,7 @@ _STAIRS = (0, (4, 2))
 
 
 def front_points(metrics: pd.DataFrame, context: Context) -> pd.DataFrame:
-    """The points of the fronts: mean utility and gap of each knob value, on the test split, in percent.
+    """The points of the suite's fronts: mean test utility and gap of each knob value, in percent.
 
     Returns
     -------
@@ -34,6 +34,7 @@ def front_points(metrics: pd.DataFrame, context: Context) -> pd.DataFrame:
     """
     rows = headline(metrics, context)
     rows = rows[(rows["split"] == "test") & (rows["task"] == "mean")]
+    rows = rows[rows["method"].isin(context.suite.methods)]
     keys = ["benchmark", "method", "knob_value"]
     means = summarise(rows[rows["metric"].isin(["utility", *CRITERIA])], [*keys, "metric"])
     means = means.assign(mean=100 * means["mean"], error=50 * (means["high"] - means["low"]))
@@ -55,9 +56,14 @@ def front_points(metrics: pd.DataFrame, context: Context) -> pd.DataFrame:
 
 
 def draw_fronts(metrics: pd.DataFrame, context: Context) -> Figure:
-    """Draw the fronts; benchmarks are rows, criteria are columns, the upper left corner is best."""
+    """Draw the fronts; benchmarks are rows, criteria are columns, the upper left corner is best.
+
+    Of an ablation only the full method is drawn, beside the reference and the controls.
+    """
     from fairmt.reporting.figures import WIDTH
 
+    if context.suite.ablation:
+        context = context.only({context.suite.reference, context.suite.ablation.base, *context.controls})
     points = front_points(metrics, context)
     style = styles(context.suite.methods)
     figure = Figure(figsize=(WIDTH, _PANEL_HEIGHT * len(context.benchmarks) + 0.9), layout="constrained")

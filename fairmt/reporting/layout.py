@@ -39,7 +39,7 @@ class Cell:
     value : float or None
         What a sortable table sorts by; None sorts by the text.
     best : bool
-        Whether the entry is the best of its column.
+        Whether the entry is marked: as the best of its column, or as a clear difference.
     """
 
     text: str
@@ -85,6 +85,18 @@ def percent(mean: float, low: float = math.nan, high: float = math.nan, digits: 
     # Adding 0.0 turns -0.0 into 0.0.
     text = f"{round(100 * mean, digits) + 0.0:.{digits}f}"
     return text if math.isnan(half) else f"{text} ± {100 * half:.{digits}f}"
+
+
+def bracketed(mean: float, low: float = math.nan, high: float = math.nan) -> str:
+    """A fraction times 100, which may be negative, with the bounds of its interval if there is one.
+
+    Examples
+    --------
+    >>> bracketed(-0.012, -0.034, 0.01), bracketed(0.5), bracketed(math.nan)
+    ('−1.2 [−3.4, 1.0]', '50.0', '–')
+    """
+    texts = [percent(value).replace("-", "−") for value in (mean, low, high)]
+    return texts[0] if math.isnan(low) else f"{texts[0]} [{texts[1]}, {texts[2]}]"
 
 
 def markdown(title: str, legend: Sequence[str], sections: Sequence[Section]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -81,6 +82,29 @@ class Evidence:
         )
 
 
+class Box(NamedTuple):
+    """What fronts span; its worst corner is the reference point of their hypervolumes."""
+
+    utility: tuple[float, float]
+    gap: tuple[float, float]
+
+    @classmethod
+    def around(cls, points: pd.DataFrame, criterion: str) -> Box:
+        """The smallest box that holds the points of all fronts."""
+        ends = [(float(points[name].min()), float(points[name].max())) for name in ("utility", criterion)]
+        return cls(*ends)
+
+    def shares(self, front: pd.DataFrame, criterion: str) -> pd.Series:
+        """Hypervolume of a front as a share of the box, per seed; NaN if the box has no area."""
+        worst = (self.utility[0], self.gap[1])
+        area = (self.utility[1] - self.utility[0]) * (self.gap[1] - self.gap[0])
+        volumes = {
+            seed: hypervolume(points["utility"].to_numpy(), points[criterion].to_numpy(), reference=worst)
+            for seed, points in front.groupby("seed")
+        }
+        return pd.Series(volumes, dtype=float) / (area if area > 0 else np.nan)
+
+
 Measure = Callable[[Evidence, Sequence[str], str, str, str], pd.Series]
 """Of evidence, benchmarks, method, reference and criterion: one value per seed."""
 
@@ -89,15 +113,24 @@ def relative_change(
     evidence: Evidence, benchmarks: Sequence[str], method: str, reference: str, criterion: str
 ) -> pd.Series:
     """Mean over tasks, then benchmarks, of the relative change of a gap; -0.4 is 40 % less."""
-    changes = {}
-    for benchmark in benchmarks:
-        after = evidence.tasks(benchmark, method, criterion, criterion)
-        before = evidence.tasks(benchmark, reference, criterion, criterion).reindex(columns=after.columns)
-        seeds = after.index.intersection(before.index)
-        changes[benchmark] = pd.Series(
-            {seed: mean_relative_change(after.loc[seed], before.loc[seed]) for seed in seeds}, dtype=float
-        )
-    return _mean_over(changes)
+    return _mean_over(
+        {
+            benchmark: task_changes(evidence, benchmark, method, reference, criterion, criterion)
+            for benchmark in benchmarks
+        }
+    )
+
+
+def task_changes(
+    evidence: Evidence, benchmark: str, method: str, reference: str, criterion: str, metric: str
+) -> pd.Series:
+    """Mean over tasks of a metric's relative change, per seed; knob values selected for ``criterion``."""
+    after = evidence.tasks(benchmark, method, criterion, metric)
+    before = evidence.tasks(benchmark, reference, criterion, metric).reindex(columns=after.columns)
+    seeds = after.index.intersection(before.index)
+    return pd.Series(
+        {seed: mean_relative_change(after.loc[seed], before.loc[seed]) for seed in seeds}, dtype=float
+    )
 
 
 def difference_to_best(
@@ -157,18 +190,9 @@ def hypervolume_difference(
     leads = {}
     for benchmark in benchmarks:
         fronts = [evidence.front(benchmark, name, criterion) for name in (method, reference)]
-        both = pd.concat(fronts)
-        worst = (float(both["utility"].min()), float(both[criterion].max()))
-        box = (both["utility"].max() - worst[0]) * (worst[1] - both[criterion].min())
-        volumes = [
-            front.groupby("seed").apply(
-                lambda points, worst=worst: hypervolume(
-                    points["utility"].to_numpy(), points[criterion].to_numpy(), reference=worst
-                )
-            )
-            for front in fronts
-        ]
-        leads[benchmark] = (volumes[0] - volumes[1]) / (box if box > 0 else np.nan)
+        box = Box.around(pd.concat(fronts), criterion)
+        after, before = (box.shares(front, criterion) for front in fronts)
+        leads[benchmark] = after - before
     return _mean_over(leads)
 
 

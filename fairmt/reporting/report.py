@@ -18,13 +18,17 @@ from fairmt.integrity import read_json
 from fairmt.reporting.claims import LEGEND, claims_section, judge_all
 from fairmt.reporting.context import Context, read_context
 from fairmt.reporting.layout import Section
+from fairmt.reporting.names import figure_names
 from fairmt.reporting.tables import Table, tables_of
 
 TEMPLATES = Path(__file__).parent / "templates"
 CAPTIONS = {
+    "ablation": "Difference in hypervolume to the full method, for each variant with one part exchanged: "
+    "means and 95 % t intervals over seeds, paired by seed. Right of 0 the variant is better. Hollow where "
+    "the interval includes 0 or there is none: no difference is shown there.",
     "fronts": "Utility against unfairness for every knob value of every method. Each point is a mean over "
     "seeds with 95 % t intervals in both directions. The dashed stairs are the Pareto front of all methods "
-    "but the controls.",
+    "but the controls. Of an ablation's variants none is drawn.",
     "groups": "Utility per group of the training attribute. Each line leads from the reference (hollow) to a "
     "method (filled), pale where the interval of the change includes 0. A gap can close because the "
     "worse-served group rises or because the better-served one falls.",
@@ -50,12 +54,13 @@ def write_report(suite: Suite, results: Path) -> Path:
     FairMTError
         If one of these files is missing, or the claims, a benchmark or a method is invalid.
     """
-    for name in ("metrics.parquet", "provenance.json", *(f"figures/{name}.png" for name in CAPTIONS)):
+    names = figure_names(suite)
+    for name in ("metrics.parquet", "provenance.json", *(f"figures/{name}.png" for name in names)):
         if not (results / name).exists():
             raise FairMTError(f"{results / name}: no such file; the report needs it")
     metrics = pd.read_parquet(results / "metrics.parquet")
     provenance = read_json(results / "provenance.json", "delete it and run the suite again")
-    images = {name: (results / f"figures/{name}.png").read_bytes() for name in CAPTIONS}
+    images = {name: (results / f"figures/{name}.png").read_bytes() for name in names}
     path = results / "report.html"
     write_text(path, render(metrics, read_context(suite), provenance, images))
     return path
@@ -81,7 +86,7 @@ def render(
         claims_legend=LEGEND,
         verdicts=Counter(outcome.verdict for outcome in outcomes),
         outcomes=outcomes,
-        figures=[(name, _data_url(images[name]), caption) for name, caption in CAPTIONS.items()],
+        figures=[(name, _data_url(image), CAPTIONS[name]) for name, image in images.items()],
         provenance=provenance,
     )
 

@@ -11,10 +11,13 @@ import pandas as pd
 
 from fairmt.config import Suite
 from fairmt.files import write_text
+from fairmt.reporting.ablation import ablation_sections, ablation_table
 from fairmt.reporting.context import Context, read_context
 from fairmt.reporting.frames import LEFT_OUT, anchor_table, group_table, main_table, task_table
 from fairmt.reporting.layout import DASH, Cell, Section, latex, markdown, percent, plain
+from fairmt.reporting.names import table_names
 from fairmt.reporting.summary import SYMBOLS
+from fairmt.statistics import N_PAIRS
 
 Row = Mapping[str, Any]
 
@@ -53,7 +56,7 @@ def write_tables(metrics: pd.DataFrame, suite: Suite, out: Path) -> list[Path]:
     Returns
     -------
     list of Path
-        What was written: main, tasks, groups, and anchors if the suite has any.
+        What was written: main, tasks, groups, and ablation and anchors if the suite has any.
 
     Raises
     ------
@@ -85,7 +88,7 @@ def main_table_text(metrics: pd.DataFrame, suite: Suite) -> str:
 
 def tables_of(suite: Suite) -> dict[str, Table]:
     """A suite's tables by file name."""
-    return TABLES if suite.anchors else {name: table for name, table in TABLES.items() if name != "anchors"}
+    return {name: TABLES[name] for name in table_names(suite)}
 
 
 def main_sections(table: pd.DataFrame, context: Context) -> list[Section]:
@@ -246,6 +249,25 @@ TABLES = {
     "main": Table("Main results", (_NUMBERS, _DIRECTIONS, _SELECTION), main_table, main_sections),
     "tasks": Table("Results per task", (_NUMBERS, _DIRECTIONS, _SELECTION), task_table, task_sections),
     "groups": Table("Utility per group", (_NUMBERS, _SELECTION), group_table, group_sections),
+    "ablation": Table(
+        "Ablation",
+        (
+            _NUMBERS,
+            "Hypervolume: the area between a method's front of utility and gap, over all its knob values, "
+            "and the reference point, as a share of the box. The box holds the points of all methods of "
+            "this table on the benchmark, for all knob values and seeds; the reference point is its corner "
+            "of lowest utility and highest gap. Both are the same for all methods, and below each table.",
+            "Difference: hypervolume minus the full method's, paired by seed, with the bounds of its 95 % t "
+            "interval; below 0 the variant is worse. It is marked if the interval excludes 0; where it "
+            "includes 0, no difference is shown. Even without one, one interval in twenty excludes 0.",
+            "p: Wilcoxon's signed-rank test of the paired differences, adjusted by Holm over the variants "
+            f"of the benchmark; not testable with fewer than {N_PAIRS} seeds.",
+            "Change: relative to the suite's reference, mean over tasks, at the selected knob value of both.",
+            _SELECTION,
+        ),
+        ablation_table,
+        ablation_sections,
+    ),
     "anchors": Table(
         "Sanity anchors",
         (

@@ -129,9 +129,9 @@ def test_partial_labels_are_measured_per_regime(tmp_path):
 
 def test_a_method_outside_the_suite_cannot_be_tested(tmp_path):
     suite = make_suite()
-    outcome = outcome_of(tmp_path, make_metrics(suite), make_context(suite), reference="fairmt_blind")
+    outcome = outcome_of(tmp_path, make_metrics(suite), make_context(suite), reference="fairmt_eo_head_blind")
     assert outcome.verdict == UNTESTABLE
-    assert outcome.reason == "fairmt_blind is not in suite made"
+    assert outcome.reason == "fairmt_eo_head_blind is not in suite made"
 
 
 def test_a_flagged_selection_is_remarked(tmp_path):
@@ -179,6 +179,21 @@ def test_a_failing_claim_is_printed_as_failing_and_twice_the_same(tmp_path, monk
         ("at_most: -0.30", "at_mots: -0.30", "unknown key 'at_mots'"),
         ("id: dp-falls", "id: eo-falls", "ids must differ, found 'eo-falls'"),
         ("kind: levelling-down", "kind: levelling", r"claims\.4\.measure\.kind: 'levelling' is not one of"),
+        (
+            "method: fairmt_eo,",
+            "method: fairmt_oe,",
+            r"claims\.eo-falls\.measure\.method: unknown method 'fairmt_oe'",
+        ),
+        (
+            "reference: fairmt_eo_symmetric",
+            "reference: fairmt_eo_symetric",
+            r"claims\.asymmetric\.measure\.reference: .*; did you mean 'fairmt_eo_symmetric'",
+        ),
+        (
+            'own: ["fairmt_*"]',
+            'own: ["fairmt-*"]',
+            "own: expected a pattern that matches a method, found 'fairmt-",
+        ),
         ("tolerance: 0.05", "tolerance: .inf", r"claims\.0\.tolerance: expected a finite number"),
     ],
 )

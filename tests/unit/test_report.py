@@ -9,8 +9,10 @@ from html.parser import HTMLParser
 import pytest
 from reporting_frames import make_context, make_metrics, make_suite, without
 
+from fairmt.config import Ablation
 from fairmt.errors import FairMTError
 from fairmt.reporting import report as module
+from fairmt.reporting.names import figure_names
 from fairmt.reporting.report import render, write_report
 
 IMAGES = {"fronts": b"first", "groups": b"second"}
@@ -62,6 +64,22 @@ def test_page_has_results_claims_and_provenance():
     assert re.search(r'<td class="number best" data-value="0\.06\d*">6\.0 ± 1\.0</td>', text)
     assert re.search(r'<td class="fails">fails</td>', text)
     assert "2.13.0" in text
+
+
+def test_page_of_an_ablation_has_its_table_and_figure():
+    ablation = Ablation("fairmt_eo", "delta_eo", {"Part": ("diff_dp",)})
+    suite = make_suite(ablation=ablation)
+    images = dict.fromkeys(figure_names(suite), b"drawn")
+    text = render(make_metrics(suite), make_context(suite), PROVENANCE, images)
+    parser = Page()
+    parser.feed(text)
+    assert parser.open == []
+    figures = [attrs["id"] for tag, attrs in parser.seen if tag == "figure"]
+    assert figures == ["ablation", "fronts"]
+    assert "not testable" in text
+    headings = [attrs["id"] for tag, attrs in parser.seen if tag == "h2"]
+    assert headings[:3] == ["results", "ablation-table", "figures"]
+    assert 'id="ablation-table"' not in page()
 
 
 def test_everything_is_escaped():

@@ -73,7 +73,8 @@ def _create(folder: Path) -> Project:
     for name in ("workflow", "config", "profiles"):
         shutil.copytree(ROOT / name, folder / name)
     shutil.copy(ROOT / "Snakefile", folder)
-    for name in ("mtl_erm", "diff_eodd", "constant", "oracle"):
+    # The claims name methods of the folder fairmt, whether the suite has them or not.
+    for name in ("mtl_erm", "diff_eodd", "fairmt", "constant", "oracle"):
         shutil.copytree(
             ROOT / "baselines" / name,
             folder / "baselines" / name,

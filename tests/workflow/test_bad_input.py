@@ -110,6 +110,12 @@ def test_broken_method_code(project, text, message):
             "kind: levelling",
             "claims.4.measure.kind: 'levelling'",
         ),
+        (
+            "config/claims.yaml",
+            "reference: fairmt_eo_symmetric",
+            "reference: fairmt_eo_symetric",
+            "claims.asymmetric.measure.reference: unknown method 'fairmt_eo_symetric'",
+        ),
     ],
 )
 def test_mistakes_that_matter_late_are_found_at_the_start(project, path, old, new, message):
