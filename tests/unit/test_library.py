@@ -141,6 +141,45 @@ def test_resumes_bit_equal_from_state_dicts():
         assert torch.equal(found, expected)
 
 
+@pytest.mark.parametrize("multiplier", [0.0, 0.5])
+def test_the_program_alone_gives_a_common_descent_direction(multiplier):
+    """rho = 1: <d, g_k + lambda g_C> >= ||d||^2 for every task, in (adapter, heads).
+
+    The trunk is the identity adapter itself, so its gradient is the adapter's.
+    """
+    torch.manual_seed(0)
+    adapter = nn.Linear(5, 5)
+    with torch.no_grad():
+        adapter.weight.copy_(torch.eye(5))
+        adapter.bias.zero_()
+    heads = nn.ModuleDict({task.name: nn.Linear(5, task.size) for task in TASKS})
+    parameters = [*adapter.parameters(), *heads.parameters()]
+
+    def flat_gradient(**params):
+        """Gradient of one batch after a warm-up on another, the network unchanged."""
+        fair = FairMT(TASKS, 2, warmup_steps=1, dual="fixed", reach=1e9, **params)
+        for seed in (1, 2):
+            for p in parameters:
+                p.grad = None
+            x, y, group = data(rows=256, seed=seed)
+            fair.backward(adapter(x), heads, y, group)
+        return torch.cat([p.grad.flatten() for p in parameters]) * (1 + params["initial"])
+
+    direction = flat_gradient(rho=1.0, initial=multiplier)
+    mean_and_constraint = flat_gradient(rho=0.0, initial=multiplier)
+    x, y, _ = data(rows=256, seed=2)
+    z = adapter(x)
+    losses = torch.stack([task.loss(heads[task.name](z), y[task.name]) for task in TASKS])
+    gradients = []
+    for loss in losses:
+        found = torch.autograd.grad(loss, parameters, retain_graph=True, materialize_grads=True)
+        gradients.append(torch.cat([g.flatten() for g in found]))
+    constraint = mean_and_constraint - torch.stack(gradients).mean(0)
+    products = (torch.stack(gradients) + constraint) @ direction
+    assert products.min() >= direction @ direction * (1 - 1e-3)
+    assert (multiplier > 0) == bool(constraint.norm() > 1e-4)
+
+
 def test_a_frozen_trunk_trains_the_heads_alone():
     network, fair, _ = fresh()
     network.trunk.requires_grad_(False)
