@@ -25,7 +25,8 @@ _ALL_LABELS = {"full", "natural"}
 LEGEND = (
     "A claim holds if the measured mean over seeds, on the test split, reaches its bound within the "
     "tolerance. Intervals are 95 % t intervals over seeds. Knob values are selected on validation.",
-    "Source: the paper's *abstract*, or second-hand *summaries* of the paper. The method is a labelled "
+    "Source: the paper's *abstract*, second-hand *summaries* of the paper, or what this project asks of its "
+    "*reconstruction*. The method is a labelled "
     "reconstruction: a failing claim is a finding about this reconstruction on these benchmarks.",
 )
 
