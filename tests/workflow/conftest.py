@@ -74,12 +74,7 @@ def _create(folder: Path) -> Project:
         shutil.copytree(ROOT / name, folder / name)
     shutil.copy(ROOT / "Snakefile", folder)
     # The claims name methods of the folder fairmt, whether the suite has them or not.
-    for name in ("mtl_erm", "diff_eodd", "fairmt", "constant", "oracle"):
-        shutil.copytree(
-            ROOT / "baselines" / name,
-            folder / "baselines" / name,
-            ignore=shutil.ignore_patterns("__pycache__"),
-        )
+    shutil.copytree(ROOT / "baselines", folder / "baselines", ignore=shutil.ignore_patterns("__pycache__"))
     (folder / "config/benchmarks/tiny.yaml").write_text(BENCHMARK)
     (folder / "config/suites/tiny.yaml").write_text(SUITE)
     return Project(folder)
