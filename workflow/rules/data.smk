@@ -18,10 +18,7 @@ rule prepare:
     input:
         lambda wildcards: suite.raw_files(wildcards.folder),
     output:
-        "data/prepared/{folder}/inputs.safetensors",
-        "data/prepared/{folder}/labels.safetensors",
-        "data/prepared/{folder}/solution.safetensors",
-        "data/prepared/{folder}/meta.json",
+        [f"data/prepared/{{folder}}/{name}" for name in PREPARED_FILES],
     log:
         "data/prepared/{folder}/prepare.log",
     wildcard_constraints:

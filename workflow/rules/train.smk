@@ -4,11 +4,7 @@ rule train:
     input:
         suite.training_files,
     output:
-        predictions=f"{suite.run_pattern}/predictions.parquet",
-        run=f"{suite.run_pattern}/run.json",
-        history=f"{suite.run_pattern}/history.csv",
-        model=f"{suite.run_pattern}/model.safetensors",
-        probe=f"{suite.run_pattern}/probe.safetensors",
+        [f"{suite.run_pattern}/{name}" for name in TRAINING_FILES],
     log:
         f"{suite.run_pattern}/log.txt",
     benchmark:
@@ -25,7 +21,7 @@ rule train:
     shell:
         "fairmt --log {log:q} train {wildcards.benchmark:q} {wildcards.method:q} --knob {params.knob}"
         " --seed {wildcards.seed} --expect-hash {wildcards.hash8} --threads {threads}"
-        " --out $(dirname {output.predictions:q})"
+        " --out $(dirname {output[0]:q})"
 
 
 # The controls know the answers: their rule, and no other before evaluation, reads the solution.
@@ -33,12 +29,11 @@ rule control:
     input:
         suite.control_files,
     output:
-        predictions=f"{suite.run_pattern}/predictions.parquet",
-        run=f"{suite.run_pattern}/run.json",
+        [f"{suite.run_pattern}/{name}" for name in RUN_FILES],
     log:
         f"{suite.run_pattern}/log.txt",
     wildcard_constraints:
         method=suite.control_pattern,
     shell:
         "fairmt --log {log:q} control {wildcards.benchmark:q} {wildcards.method:q} --seed {wildcards.seed}"
-        " --expect-hash {wildcards.hash8} --out $(dirname {output.predictions:q})"
+        " --expect-hash {wildcards.hash8} --out $(dirname {output[0]:q})"
