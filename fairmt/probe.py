@@ -1,8 +1,7 @@
 """``probe.safetensors``: what measuring head absorption needs, without keeping representations.
 
 Per task: the mean of the representation z in each (cell, group), the covariance of z pooled within
-them, and the input weights of the task's head. Cells are the classes of a classification task and
-the 1/0 values of each detection label; a regression dimension is one cell.
+them, and the input weights of the task's head. Cells are those of `Task.label_cells`.
 """
 
 from __future__ import annotations
@@ -46,7 +45,7 @@ def probe(
     found = {}
     for task in tasks:
         z = representations[task.name].double()
-        members = _cells(task, y[task.name]).double()
+        members = task.label_cells(y[task.name]).double()
         by_group = (group[:, None] == torch.arange(groups, device=group.device)).double()
         indicator = members[:, :, None] * by_group[:, None, :]
         count = indicator.sum(0)
@@ -60,15 +59,6 @@ def probe(
         found[f"{task.name}/covariance"] = ((second - explained) / weight.sum().clamp(min=1)).float()
         found[f"{task.name}/weight"] = _input_weight(heads[task.name])
     return {key: value.contiguous().cpu() for key, value in found.items()}
-
-
-def _cells(task: Task, y: Tensor) -> Tensor:
-    """Membership of each row in each cell, bool [N, cells]."""
-    if task.kind == "classification":
-        return y[:, None] == torch.arange(task.size, device=y.device)
-    if task.kind == "detection":
-        return torch.cat([y == 1, y == 0], dim=1)
-    return task.labelled(y)
 
 
 def _input_weight(head: nn.Module) -> Tensor:

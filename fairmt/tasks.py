@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Literal, get_args
 
 from fairmt.errors import FairMTError
@@ -152,6 +153,40 @@ class Task:
         Tensor, scalar
         """
         return self.weight * self.losses(output, y).sum() / self.labelled(y).sum().clamp(min=1)
+
+    @property
+    def bins(self) -> list[tuple[int, float, float]]:
+        """Label-quantile bins of a regression task: dimension, lower edge (inside), upper edge (outside).
+
+        The convention of ``numpy.digitize``; a dimension without inner edges is one bin.
+        """
+        infinity = float("inf")
+        return [
+            (dim, low, high)
+            for dim, inner in enumerate(self.edges or ((),) * self.size)
+            for low, high in pairwise((-infinity, *inner, infinity))
+        ]
+
+    def label_cells(self, y: Tensor) -> Tensor:
+        """Cells of equalised odds: which rows have which label; bool, [B, cells].
+
+        The classes of a classification task; y = 1 of every detection label, then y = 0 of every label;
+        the `bins` of a regression task. A missing label is in no cell.
+
+        Parameters
+        ----------
+        y : Tensor, [B] (classification) or [B, size]
+        """
+        import torch
+
+        if self.kind == "classification":
+            return y[:, None] == torch.arange(self.size, device=y.device)
+        if self.kind == "detection":
+            return torch.cat([y == 1, y == 0], 1)
+        dims, low, high = zip(*self.bins, strict=True)
+        # NaN is on neither side of an edge. Double precision, because edges are.
+        values = y.double()[:, dims]
+        return (values >= values.new_tensor(low)) & (values < values.new_tensor(high))
 
     def standardise(self, y: Tensor) -> Tensor:
         """Regression values [B, D] in training standard deviations from the training mean."""

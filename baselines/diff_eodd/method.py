@@ -30,23 +30,16 @@ def odds_gap(task: Task, output: Tensor, y: Tensor, group: Tensor, groups: int) 
     Twice, so that a binary task has the gap among positives plus the gap among negatives.
     """
     if task.kind == "classification":
-        cells = [(output.softmax(dim=-1), y.unsqueeze(1) == torch.arange(task.size, device=y.device))]
+        scores = output.softmax(dim=-1)
     elif task.kind == "detection":
-        cells = [(output.sigmoid(), y == 1), (output.sigmoid(), y == 0)]
+        scores = output.sigmoid().repeat(1, 2)
     else:
-        edges = task.edges or ((),) * task.size
-        cells = [_label_bins(output[:, d], y[:, d], edges[d]) for d in range(task.size)]
-    return (
-        2
-        * torch.stack([group_mean_gaps(scores, group, groups, rows).mean() for scores, rows in cells]).mean()
-    )
-
-
-def _label_bins(output: Tensor, y: Tensor, edges: tuple[float, ...]) -> tuple[Tensor, Tensor]:
-    """One column per bin between label quantiles: the outputs, and which rows' labels lie in it."""
-    bin_of_row = torch.bucketize(y.contiguous(), y.new_tensor(edges), right=True)
-    rows = bin_of_row.unsqueeze(1) == torch.arange(len(edges) + 1, device=y.device)
-    return output.unsqueeze(1).expand(rows.shape), rows & ~y.isnan().unsqueeze(1)
+        scores = output[:, [dim for dim, _, _ in task.bins]]
+    gaps = group_mean_gaps(scores, group, groups, rows=task.label_cells(y))
+    if task.kind == "regression":  # every dimension weighs the same, however many bins it has
+        counts = torch.bincount(torch.tensor([dim for dim, _, _ in task.bins]))
+        return 2 * (gaps / counts.repeat_interleave(counts).to(gaps)).sum() / task.size
+    return 2 * gaps.mean()
 
 
 METHOD = DiffEOdd

@@ -24,7 +24,7 @@ class FairHSIC(Method):
 
 
 def odds_hsic(task: Task, z: Tensor, y: Tensor, group: Tensor) -> Tensor:
-    """Mean of nHSIC(z, s) over the task's cells: classes, label values, or label-quantile bins.
+    """Mean of nHSIC(z, s) over the task's `label_cells`.
 
     Rows without label or group are in no cell. 0 if no cell can be compared.
 
@@ -41,7 +41,7 @@ def odds_hsic(task: Task, z: Tensor, y: Tensor, group: Tensor) -> Tensor:
     """
     terms = [
         normalised_hsic(z[rows], group[rows])
-        for rows in (_cells(task, y) & (group >= 0)).unbind()
+        for rows in (task.label_cells(y) & (group >= 0)[:, None]).unbind(1)
         if _comparable(group[rows])
     ]
     # The sum of no rows: 0 with a gradient of zero.
@@ -83,21 +83,6 @@ def _centre(kernel: Tensor) -> Tensor:
 
 def _comparable(group: Tensor) -> bool:
     return bool((torch.bincount(group) >= MIN_ROWS).sum() >= 2)
-
-
-def _cells(task: Task, y: Tensor) -> Tensor:
-    """Membership of each row in each cell, bool [cells, B]; a missing label is in none."""
-    if task.kind == "classification":
-        return y == torch.arange(task.size, device=y.device)[:, None]
-    if task.kind == "detection":
-        return torch.cat([y == 1, y == 0], dim=1).T
-    edges = task.edges or ((),) * task.size
-    rows = []
-    for column, inner in zip(y.T, edges, strict=True):
-        number = torch.bucketize(column.contiguous(), y.new_tensor(inner), right=True)
-        member = number == torch.arange(len(inner) + 1, device=y.device)[:, None]
-        rows.append(member & ~column.isnan())
-    return torch.cat(rows)
 
 
 METHOD = FairHSIC

@@ -153,24 +153,6 @@ class Cells:
         return Observation(benefit, member, one_hot)
 
 
-def bin_index(task: Task, y: Tensor) -> Tensor:
-    """Label-quantile bin of regression labels, int64 [B, D]; meaningless where the label is NaN.
-
-    The convention of ``numpy.digitize(y, edges)``: a value equal to an edge is in the bin above it.
-
-    Parameters
-    ----------
-    task : Task
-        Its ``edges`` are inner edges, increasing; none means one bin.
-    y : Tensor, [B, D]
-    """
-    edges = task.edges or ((),) * task.size
-    longest = max(len(dim) for dim in edges)
-    padded = [[*dim, *[float("inf")] * (longest - len(dim))] for dim in edges]
-    table = torch.tensor(padded, dtype=torch.float64, device=y.device).view(task.size, longest)
-    return (y.double()[:, :, None] >= table).sum(2)
-
-
 def _events(task: Task, criterion: Criterion) -> list[tuple[str, bool]]:
     """Name and one-sidedness of each cell of a task, in the order of `_benefits`."""
     labels = task.labels or tuple(str(i) for i in range(task.size))
@@ -180,7 +162,7 @@ def _events(task: Task, criterion: Criterion) -> list[tuple[str, bool]]:
         return [(f"{label}|y={label}", True) for label in labels]
     if task.kind == "detection":
         return [(f"{label}|y={value}", True) for value in (1, 0) for label in labels]
-    return [(f"{labels[dim]}|bin{number}", False) for dim, number in _bins(task)]
+    return [(f"{labels[dim]}|y>={low:g}", False) for dim, low, _ in task.bins]
 
 
 def _benefits(task: Task, criterion: Criterion, output: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
@@ -190,22 +172,14 @@ def _benefits(task: Task, criterion: Criterion, output: Tensor, y: Tensor) -> tu
         indices, _, signs = zip(*_dp_cells(task), strict=True)
         benefit = scores[:, indices] * scores.new_tensor(signs)
         return benefit, torch.ones_like(benefit, dtype=torch.bool)
+    member = task.label_cells(y)
     if task.kind == "classification":
-        return output.softmax(1), y[:, None] == torch.arange(task.size, device=y.device)
+        return output.softmax(1), member
     if task.kind == "detection":
         p = output.sigmoid()
-        return torch.cat([p, 1 - p], 1), torch.cat([y == 1, y == 0], 1)
-    labelled = task.labelled(y)
-    error = output - task.standardise(torch.where(labelled, y, 0.0))
-    dims, numbers = (list(column) for column in zip(*_bins(task), strict=True))
-    inside = bin_index(task, y)[:, dims] == torch.tensor(numbers, device=y.device)
-    return error[:, dims], inside & labelled[:, dims]
-
-
-def _bins(task: Task) -> list[tuple[int, int]]:
-    """(dimension, bin) of every regression cell under ``eo``."""
-    edges = task.edges or ((),) * task.size
-    return [(dim, number) for dim in range(task.size) for number in range(len(edges[dim]) + 1)]
+        return torch.cat([p, 1 - p], 1), member
+    error = output - task.standardise(torch.where(task.labelled(y), y, 0.0))
+    return error[:, [dim for dim, _, _ in task.bins]], member
 
 
 def _dp_cells(task: Task) -> list[tuple[int, bool, float]]:

@@ -112,3 +112,25 @@ def test_bad_definitions_name_task_and_field(fields, message):
 def test_names_that_column_and_module_names_cannot_hold_are_refused(name):
     with pytest.raises(FairMTError, match="a name of letters"):
         Task(name, "regression", 1)
+
+
+def test_label_cells_of_each_kind():
+    nan = NAN
+    assert Task("t", "classification", 3).label_cells(torch.tensor([2.0, nan])).tolist() == [
+        [False, False, True],
+        [False, False, False],
+    ]
+    assert Task("t", "detection", 2).label_cells(torch.tensor([[1.0, 0.0], [nan, 1.0]])).tolist() == [
+        [True, False, False, True],
+        [False, True, False, False],
+    ]
+    assert Task("t", "regression", 2).label_cells(torch.tensor([[5.0, nan]])).tolist() == [[True, False]]
+
+
+def test_regression_bins_follow_numpy_digitize_and_an_atom_is_its_own_bin():
+    edges = (35.0, 40.0, 41.0)
+    task = Task("t", "regression", 1, edges=(edges,))
+    y = [34.0, 35.0, 39.9, 40.0, 40.5, 41.0, 1e30, float("nan")]
+    cells = task.label_cells(torch.tensor(y)[:, None])
+    assert cells[:-1].double().argmax(1).tolist() == np.digitize(y[:-1], edges).tolist()
+    assert cells.sum(1).tolist() == [1] * 7 + [0]
