@@ -6,6 +6,7 @@ Heads of regression tasks work in training standard deviations; `Task.probabilit
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 from fairmt.errors import FairMTError
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor
 
 Kind = Literal["classification", "detection", "regression"]
@@ -185,12 +187,12 @@ class Task:
             return torch.cat([y == 1, y == 0], 1)
         dims, low, high = zip(*self.bins, strict=True)
         # NaN is on neither side of an edge. Double precision, because edges are.
-        values = y.double()[:, dims]
-        return (values >= values.new_tensor(low)) & (values < values.new_tensor(high))
+        values = y.double().index_select(1, _tensor(dims, torch.int64, y.device))
+        return (values >= _constant(low, values)) & (values < _constant(high, values))
 
     def standardise(self, y: Tensor) -> Tensor:
         """Regression values [B, D] in training standard deviations from the training mean."""
-        return (y - y.new_tensor(self.centre)) / y.new_tensor(self.scale)
+        return (y - _constant(self.centre, y)) / _constant(self.scale, y)
 
     def probabilities(self, output: Tensor) -> Tensor:
         """Probability per class or label, or the regressed value in label units; [B, size]."""
@@ -198,7 +200,20 @@ class Task:
             return output.softmax(dim=-1)
         if self.kind == "detection":
             return output.sigmoid()
-        return output * output.new_tensor(self.scale) + output.new_tensor(self.centre)
+        return output * _constant(self.scale, output) + _constant(self.centre, output)
+
+
+def _constant(values: tuple[float, ...], like: Tensor) -> Tensor:
+    return _tensor(values, like.dtype, like.device)
+
+
+@functools.cache
+def _tensor(values: tuple[int | float, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Made once: a transfer at every step would make a GPU wait."""
+    import torch
+
+    with torch.inference_mode(False):
+        return torch.tensor(values, dtype=dtype, device=device)
 
 
 def decide(task: Task, predictions, thresholds: Sequence[float] | None = None):

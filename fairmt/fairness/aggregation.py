@@ -7,8 +7,9 @@ on a few hundred numbers on the host.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -18,12 +19,18 @@ from fairmt.fairness.disparity import Cell
 from fairmt.fairness.pools import Pool, power_mean
 from fairmt.fairness.running import RunningMeans
 
+LEAK = 0.1
+"""Share of its gradient that a `leaky` violation passes on to the best-served group."""
 
-def violations(means: np.ndarray, known: np.ndarray, one_sided: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Directional violation of every (cell, group), and its derivative by that group's own mean.
+
+def violations(
+    means: np.ndarray, known: np.ndarray, one_sided: np.ndarray, leak: float = 0.0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Directional violation of every (cell, group), and its derivative by every group's mean.
 
     One-sided cells: relu(best group - u), so that only under-served groups move. Two-sided cells:
-    |mean over groups - u|, so that everybody moves to the middle. The reference is a constant.
+    |mean over groups - u|, so that everybody moves to the middle. The reference is a constant, but
+    for the ``leak`` with which a one-sided violation also pulls the best group down.
 
     Parameters
     ----------
@@ -32,28 +39,50 @@ def violations(means: np.ndarray, known: np.ndarray, one_sided: np.ndarray) -> t
     known : bool array, [C, G]
         Whether the mean rests on any sample.
     one_sided : bool array, [C]
+    leak : float in [0, 1]
 
     Returns
     -------
     violation : array, [C, G]
         0 for unknown groups and where fewer than two groups are known.
-    derivative : array, [C, G]
-        -1, 0 or 1.
+    derivative : array, [C, G, G]
+        d v_cg / d u_ch at [c, g, h].
 
     Examples
     --------
     >>> import numpy as np
     >>> means, known = np.array([[0.2, 0.6], [0.2, 0.6]]), np.full((2, 2), True)
     >>> violation, derivative = violations(means, known, one_sided=np.array([True, False]))
-    >>> violation.round(3).tolist(), derivative.tolist()
-    ([[0.4, 0.0], [0.2, 0.2]], [[-1.0, 0.0], [-1.0, 1.0]])
+    >>> violation.round(3).tolist()
+    [[0.4, 0.0], [0.2, 0.2]]
+    >>> derivative.tolist()
+    [[[-1.0, 0.0], [0.0, 0.0]], [[-1.0, 0.0], [0.0, 1.0]]]
     """
     comparable = known & (known.sum(1, keepdims=True) >= 2)
-    best = np.where(known, means, -np.inf).max(1, keepdims=True)
+    ranked = np.where(known, means, -np.inf)
     middle = np.where(known, means, 0.0).sum(1, keepdims=True) / np.maximum(known.sum(1, keepdims=True), 1)
-    reference = np.where(one_sided[:, None], best, middle)
+    reference = np.where(one_sided[:, None], ranked.max(1, keepdims=True), middle)
     difference = np.where(comparable, reference - means, 0.0)
-    return np.abs(difference), np.where(difference == 0, 0.0, -np.sign(difference))
+    derivative = -np.sign(difference)[:, :, None] * np.eye(means.shape[1])
+    if leak > 0:
+        rows = np.arange(len(means))
+        derivative[rows, :, ranked.argmax(1)] += leak * (difference > 0) * one_sided[:, None]
+    return np.abs(difference), derivative + 0.0  # no negative zeros
+
+
+def symmetric_violations(
+    means: np.ndarray, known: np.ndarray, one_sided: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """`violations` with every cell two-sided."""
+    return violations(means, known, np.zeros_like(one_sided))
+
+
+Violation = Callable[[np.ndarray, np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
+VIOLATIONS: dict[str, Violation] = {
+    "directional": violations,
+    "leaky": partial(violations, leak=LEAK),
+    "symmetric": symmetric_violations,
+}
 
 
 def standard_errors(
@@ -99,10 +128,8 @@ class Constraint(nn.Module):
     tasks, groups : int
     decay : float
         Of the running means.
-    pool : callable
-        Of `fairmt.fairness.pools.POOLS`.
-    asymmetric : bool
-        Whether one-sided cells are; else every cell is two-sided.
+    violation, pool : callable
+        Of `VIOLATIONS` and `fairmt.fairness.pools.POOLS`.
     unified : bool
         One constraint on all tasks; else one per task.
     scaled : bool
@@ -117,18 +144,19 @@ class Constraint(nn.Module):
         groups: int,
         *,
         decay: float,
+        violation: Violation = violations,
         pool: Pool = power_mean,
-        asymmetric: bool = True,
         unified: bool = True,
         scaled: bool = True,
     ) -> None:
         super().__init__()
+        self.violation = violation
         self.pool = pool
         self.unified = unified
         self.scaled = scaled
         self.running = RunningMeans(len(cells), groups, decay)
         self.task_of = np.array([cell.task for cell in cells]) == np.arange(tasks)[:, None]
-        self.one_sided = np.array([cell.one_sided and asymmetric for cell in cells])
+        self.one_sided = np.array([cell.one_sided for cell in cells])
         self.scales = np.ones(tasks)
 
     @property
@@ -137,8 +165,8 @@ class Constraint(nn.Module):
         return 1 if self.unified else len(self.scales)
 
     def violations(self) -> tuple[np.ndarray, np.ndarray]:
-        """Violation of every (cell, group) by the running means, and its derivative; both [C, G]."""
-        return violations(self.running.means(), self.running.known(), self.one_sided)
+        """Violation of every (cell, group) by the running means, [C, G], and its derivative, [C, G, G]."""
+        return self.violation(self.running.means(), self.running.known(), self.one_sided)
 
     def start_scales(self) -> None:
         """Take each task's present value as its scale, or its noise floor if that is larger.
@@ -177,7 +205,7 @@ class Constraint(nn.Module):
         scales = raised if self.scaled else np.full_like(raised, raised.mean())
         # A scale is 0 while its task has had nothing to compare; its value is 0 then too.
         scales = np.where(scales > 0, scales, 1.0)
-        weights = cell_weights * (derivative / scales[:, None, None])
+        weights = (cell_weights[:, :, None] @ derivative)[:, :, 0] / scales[:, None, None]
         values = by_task / scales
         if self.unified:
             pooled, task_weights = self.pool(values, known_tasks)

@@ -67,26 +67,27 @@ class Sums:
 
 @dataclass(frozen=True)
 class Observation:
-    """The benefits of a batch, on its device.
+    """The benefits of a batch, on its device, without gradient.
 
     Attributes
     ----------
-    benefit : Tensor, [B, C]
-        Of every row in every cell; differentiable.
+    cells : Cells
+    scores : Tensor, [B, S]
+        Probabilities, or values, of all tasks side by side; see `Cells`.
     member : Tensor, [B, C]
         1 where the row is in the cell, else 0.
     one_hot : Tensor, [B, G]
         The row's group; all 0 where it is unknown.
     """
 
-    benefit: Tensor
+    cells: Cells
+    scores: Tensor
     member: Tensor
     one_hot: Tensor
 
-    @torch.no_grad()
     def table(self) -> Tensor:
-        """The three arrays of `Sums`, [3, C, G], without gradient."""
-        counted = self.benefit * self.member
+        """The three arrays of `Sums`, [3, C, G]."""
+        counted = self.cells.benefits(self.scores) * self.member
         rows = torch.cat([counted, self.member, counted * counted], 1)
         return (rows.T @ self.one_hot).view(3, -1, self.one_hot.shape[1])
 
@@ -94,13 +95,25 @@ class Observation:
         """Sums of this batch alone."""
         return Sums(*self.table().double().cpu().numpy())
 
-    def weighted(self, weights: Tensor) -> Tensor:
-        """Sum of all benefits, each times the weight [C, G] of its cell and group; differentiable."""
-        return (self.benefit * (self.member * (self.one_hot @ weights.T))).sum()
+    @torch.no_grad()
+    def gradients(self, weights: Tensor) -> list[Tensor]:
+        """Gradient of sum_cg weights_cg sum_i u_icg by the raw outputs of every task, [B, size].
+
+        Parameters
+        ----------
+        weights : Tensor, [C, G]
+        """
+        by_score = (self.member * (self.one_hot @ weights.T)) @ self.cells.matrix
+        sizes = [task.size for task in self.cells.tasks]
+        parts = zip(self.cells.tasks, self.scores.split(sizes, 1), by_score.split(sizes, 1), strict=True)
+        return [_by_output(task, scores, gradient) for task, scores, gradient in parts]
 
 
 class Cells:
     """The cells of a list of tasks under one criterion.
+
+    A task's *scores* are probabilities; for regression, predictions (``dp``) or errors (``eo``), in
+    training standard deviations. Every benefit is a sum of scores, benefits = scores matrix' + offset.
 
     Parameters
     ----------
@@ -122,81 +135,113 @@ class Cells:
         self.tasks = tuple(tasks)
         self.groups = groups
         self.criterion = criterion
-        self.cells = tuple(
-            Cell(f"{task.name}/{event}", index, one_sided)
+        found = [
+            (Cell(f"{task.name}/{event}", index, one_sided), index, score, sign)
             for index, task in enumerate(self.tasks)
-            for event, one_sided in _events(task, criterion)
-        )
+            for event, one_sided, score, sign in (
+                _odds_cells(task) if criterion == "eo" else _parity_cells(task)
+            )
+        ]
+        self.cells = tuple(cell for cell, *_ in found)
+        starts = np.cumsum([0, *(task.size for task in self.tasks)])
+        self.matrix = torch.zeros(len(found), int(starts[-1]))
+        for row, (_, index, score, sign) in zip(self.matrix, found, strict=True):
+            row[starts[index] + score] = sign
+        # The benefit of a label that should be absent is the probability that it is.
+        self.offset = torch.tensor([float(sign < 0 and criterion == "eo") for *_, sign in found])
 
     def __len__(self) -> int:
         return len(self.cells)
 
-    def observe(self, outputs: Mapping[str, Tensor], y: Mapping[str, Tensor], group: Tensor) -> Observation:
+    @torch.no_grad()
+    def observe(self, outputs: Sequence[Tensor], y: Mapping[str, Tensor], group: Tensor) -> Observation:
         """Benefits of a batch in every cell.
 
         Rows of group -1 and, under ``eo``, missing labels count nowhere and get zero gradient.
 
         Parameters
         ----------
-        outputs : mapping of task name to Tensor, [B, size]
-            Raw head outputs.
+        outputs : sequence of Tensors, [B, size]
+            Raw head outputs, in the order of the tasks.
         y : mapping of task name to Tensor
             Labels, [B] or [B, size]; NaN where missing.
         group : Tensor, [B], int64
         """
-        parts = [
-            _benefits(task, self.criterion, outputs[task.name].float(), y[task.name]) for task in self.tasks
+        scores = torch.cat(
+            [
+                self._scores(task, output.float(), y[task.name])
+                for task, output in zip(self.tasks, outputs, strict=True)
+            ],
+            1,
+        )
+        self.matrix, self.offset = self.matrix.to(scores.device), self.offset.to(scores.device)
+        if self.criterion == "eo":
+            member = torch.cat([task.label_cells(y[task.name]) for task in self.tasks], 1).to(scores)
+        else:
+            member = scores.new_ones(len(scores), len(self))
+        one_hot = (group[:, None] == torch.arange(self.groups, device=group.device)).to(scores)
+        return Observation(self, scores, member, one_hot)
+
+    def benefits(self, scores: Tensor) -> Tensor:
+        """Benefit of every row in every cell, [B, C], from scores [B, S]."""
+        return torch.addmm(self.offset, scores, self.matrix.T)
+
+    def _scores(self, task: Task, output: Tensor, y: Tensor) -> Tensor:
+        if task.kind == "classification":
+            return output.softmax(1)
+        if task.kind == "detection":
+            return output.sigmoid()
+        if self.criterion == "dp":
+            return output
+        return output - task.standardise(torch.where(task.labelled(y), y, 0.0))
+
+
+def _by_output(task: Task, scores: Tensor, gradient: Tensor) -> Tensor:
+    """A gradient by scores as one by raw outputs, both [B, size]."""
+    if task.kind == "classification":
+        weighted = scores * gradient
+        return weighted - scores * weighted.sum(1, keepdim=True)
+    if task.kind == "detection":
+        return gradient * scores * (1 - scores)
+    return gradient
+
+
+def _odds_cells(task: Task) -> list[tuple[str, bool, int, float]]:
+    """Event, one-sidedness, score and sign of each cell under ``eo``, in the order of `label_cells`."""
+    labels = _labels(task)
+    if task.kind == "classification":
+        return [(f"{label}|y={label}", True, index, 1.0) for index, label in enumerate(labels)]
+    if task.kind == "detection":
+        signs = ((1, 1.0), (0, -1.0))
+        return [
+            (f"{label}|y={value}", True, index, sign)
+            for value, sign in signs
+            for index, label in enumerate(labels)
         ]
-        benefit = torch.cat([part[0] for part in parts], 1)
-        member = torch.cat([part[1] for part in parts], 1).to(benefit)
-        one_hot = (group[:, None] == torch.arange(self.groups, device=group.device)).to(benefit)
-        return Observation(benefit, member, one_hot)
+    return [(f"{labels[dim]}|y>={low:g}", False, dim, 1.0) for dim, low, _ in task.bins]
 
 
-def _events(task: Task, criterion: Criterion) -> list[tuple[str, bool]]:
-    """Name and one-sidedness of each cell of a task, in the order of `_benefits`."""
-    labels = task.labels or tuple(str(i) for i in range(task.size))
-    if criterion == "dp":
-        return [(labels[index], signed) for index, signed, _ in _dp_cells(task)]
-    if task.kind == "classification":
-        return [(f"{label}|y={label}", True) for label in labels]
-    if task.kind == "detection":
-        return [(f"{label}|y={value}", True) for value in (1, 0) for label in labels]
-    return [(f"{labels[dim]}|y>={low:g}", False) for dim, low, _ in task.bins]
-
-
-def _benefits(task: Task, criterion: Criterion, output: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """Benefit and membership (bool) of every row in every cell of a task, both [B, cells]."""
-    if criterion == "dp":
-        scores = output if task.kind == "regression" else task.probabilities(output)
-        indices, _, signs = zip(*_dp_cells(task), strict=True)
-        benefit = scores[:, indices] * scores.new_tensor(signs)
-        return benefit, torch.ones_like(benefit, dtype=torch.bool)
-    member = task.label_cells(y)
-    if task.kind == "classification":
-        return output.softmax(1), member
-    if task.kind == "detection":
-        p = output.sigmoid()
-        return torch.cat([p, 1 - p], 1), member
-    error = output - task.standardise(torch.where(task.labelled(y), y, 0.0))
-    return error[:, [dim for dim, _, _ in task.bins]], member
-
-
-def _dp_cells(task: Task) -> list[tuple[int, bool, float]]:
-    """(output index, one-sided, sign of the benefit) of every cell under ``dp``.
+def _parity_cells(task: Task) -> list[tuple[str, bool, int, float]]:
+    """Label, one-sidedness, score and sign of each cell under ``dp``.
 
     Only what the task calls favourable is one-sided. Were the other classes signed too, everybody's
     favourable probability would be driven to 1. The two cells of a binary task mirror each other, so
     one is kept: the second, two-sided, would pull the better group down after all.
     """
-    favourable = task.favourable
+    labels, favourable = _labels(task), task.favourable
     if task.kind == "regression":
-        return [(dim, False, 1.0) for dim in range(task.size)]
+        return [(label, False, dim, 1.0) for dim, label in enumerate(labels)]
     if task.kind == "detection":
         entries = favourable if isinstance(favourable, tuple) else (None,) * task.size
         return [
-            (label, entry is not None, -1.0 if entry == 0 else 1.0) for label, entry in enumerate(entries)
+            (label, entry is not None, index, -1.0 if entry == 0 else 1.0)
+            for index, (label, entry) in enumerate(zip(labels, entries, strict=True))
         ]
+    classes = range(task.size)
     if task.size == 2:
-        return [(1 if favourable is None else int(favourable), favourable is not None, 1.0)]  # type: ignore[arg-type]
-    return [(label, label == favourable, 1.0) for label in range(task.size)]
+        classes = [1 if favourable is None else int(favourable)]  # type: ignore[arg-type, assignment]
+    return [(labels[index], index == favourable, index, 1.0) for index in classes]
+
+
+def _labels(task: Task) -> tuple[str, ...]:
+    return task.labels or tuple(str(index) for index in range(task.size))

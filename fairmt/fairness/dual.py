@@ -64,6 +64,16 @@ class Dual(nn.Module):
         self.multipliers = state.cpu().numpy().copy()
 
 
+class SoftplusDual(Dual):
+    """Gradient ascent on nu with lambda = log(1 + exp(nu)): free of projection as well, and additive
+    rather than multiplicative where lambda is large."""
+
+    def _moved(self, change: np.ndarray) -> np.ndarray:
+        nu = self.multipliers + np.log(-np.expm1(-self.multipliers))  # the inverse of softplus
+        limit = np.log(LARGEST)
+        return np.minimum(np.logaddexp(0.0, np.maximum(nu + change, -limit)), LARGEST)
+
+
 class ProjectedDual(Dual):
     """Plain gradient ascent, projected on lambda >= 0."""
 
@@ -78,7 +88,12 @@ class FixedPenalty(Dual):
         return self.multipliers
 
 
-DUALS: dict[str, type[Dual]] = {"exponential": Dual, "projected": ProjectedDual, "fixed": FixedPenalty}
+DUALS: dict[str, type[Dual]] = {
+    "exponential": Dual,
+    "softplus": SoftplusDual,
+    "projected": ProjectedDual,
+    "fixed": FixedPenalty,
+}
 
 
 def bound_share(products: np.ndarray, present: np.ndarray, reach: float) -> float:

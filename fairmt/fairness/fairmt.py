@@ -22,18 +22,12 @@ import torch
 from torch import Tensor, nn
 
 from fairmt.errors import FairMTError
-from fairmt.fairness.aggregation import Constraint
+from fairmt.fairness.aggregation import VIOLATIONS, Constraint
 from fairmt.fairness.disparity import Cells, Criterion, Observation, Sums
 from fairmt.fairness.dual import DUALS, bound_share
-from fairmt.fairness.passes import (
-    accumulate,
-    combine,
-    head_gradients,
-    processes,
-    single_pass,
-    sum_over_processes,
-)
+from fairmt.fairness.heads import CutHeads
 from fairmt.fairness.pools import POOLS
+from fairmt.fairness.processes import processes, sum_over_processes
 from fairmt.fairness.proxy import GEOMETRIES, task_weights
 from fairmt.tasks import Task
 
@@ -68,11 +62,10 @@ class FairMT(nn.Module):
         Of the running statistics.
     reach : float
         Bound on the constraint's share of the direction, relative to the mean task loss's.
-    solve_every : int
-        Optimizer steps from one solution of the quadratic program to the next. More save time, and cost
-        quality where the bound holds; see `docs/method.md`.
-    asymmetric, unified, scaled, pool, dual, geometry
-        Parts that suite `ablation` exchanges: see `Constraint`, `DUALS` and `GEOMETRIES`.
+    unified, scaled
+        See `Constraint`.
+    violation, pool, dual, geometry
+        Parts that suite `ablation` exchanges: names in `VIOLATIONS`, `POOLS`, `DUALS` and `GEOMETRIES`.
 
     Raises
     ------
@@ -93,18 +86,15 @@ class FairMT(nn.Module):
         initial: float = 0.02,
         decay: float = 0.95,
         reach: float = 1.0,
-        asymmetric: bool = True,
         unified: bool = True,
         scaled: bool = True,
+        violation: str = "directional",
         pool: str = "power",
         dual: str = "exponential",
         geometry: str = "head_aware",
-        solve_every: int = 1,
     ) -> None:
         super().__init__()
-        _check(tasks, groups, warmup_steps, rho=rho, decay=decay)
-        if eps <= 0:
-            raise FairMTError(f"eps: expected a positive number, found {eps}")
+        _check(tasks, groups, warmup_steps, eps, rho=rho, decay=decay)
         self.tasks = tuple(tasks)
         self.cells = Cells(self.tasks, groups, criterion)
         self.constraint = Constraint(
@@ -112,8 +102,8 @@ class FairMT(nn.Module):
             len(self.tasks),
             groups,
             decay=decay,
+            violation=_part("violation", violation, VIOLATIONS),
             pool=_part("pool", pool, POOLS),
-            asymmetric=asymmetric,
             unified=unified,
             scaled=scaled,
         )
@@ -122,8 +112,6 @@ class FairMT(nn.Module):
         self.warmup_steps = warmup_steps
         self.rho = rho
         self.reach = reach
-        self.solve_every = solve_every
-        self.next_solution = 0
         self.alpha = np.zeros(len(self.tasks))
         self.bound = 1.0
         self.steps_done = 0
@@ -176,9 +164,10 @@ class FairMT(nn.Module):
         return logged
 
     def _warm_up(self, batch: _Batch) -> dict[str, float]:
-        outputs = {task.name: head(batch.z) for task, head in zip(self.tasks, batch.heads, strict=True)}
-        seen = self._see(outputs, batch)
-        (seen.losses.sum() / max(seen.present.sum(), 1) * (batch.share * processes())).backward()
+        seen = self._see([head(batch.z) for head in batch.heads], batch)
+        sums = torch.stack(seen.losses)
+        losses = sums / torch.as_tensor(seen.labelled).to(sums)
+        (losses.sum() / max(seen.present.sum(), 1) * (batch.share * processes())).backward()
         if batch.last and self.steps_done + 1 == self.warmup_steps:
             self.constraint.start_scales()
         largest = float(self.constraint.violations()[0].max())
@@ -191,16 +180,10 @@ class FairMT(nn.Module):
         }
 
     def _constrained(self, batch: _Batch) -> dict[str, float]:
-        copies = [batch.z.detach().requires_grad_() for _ in self.tasks]
-        outputs = {
-            task.name: head(copy) for task, head, copy in zip(self.tasks, batch.heads, copies, strict=True)
-        }
-        seen = self._see(outputs, batch)
+        heads = CutHeads(batch.heads, batch.z)
+        seen = self._see(heads.outputs(), batch)
         aggregate = self.constraint.aggregate(batch.last)
-        # The running statistics weigh the cells; the gradient goes through the batch's own means.
-        weights = np.tensordot(self.dual.multipliers, aggregate.weights, 1) / np.maximum(seen.counts, 1)
-        penalty = seen.observation.weighted(torch.as_tensor(weights).to(seen.observation.benefit))
-        accumulate(batch.z, batch.heads, *self._direction(batch, copies, seen, penalty))
+        self._fill_gradients(heads, batch.share, seen, aggregate.weights)
         multiplier = float(self.dual.multipliers.sum())
         if batch.last:
             self.dual.update(aggregate.values, bounded=self.bound < 1)
@@ -212,65 +195,59 @@ class FairMT(nn.Module):
             "alpha_min": float(self.alpha[seen.present].min(initial=1.0)),
         }
 
-    def _direction(
-        self, batch: _Batch, copies: list[Tensor], seen: _Seen, penalty: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """The step's direction, by z [B, d] and by all head parameters [P].
+    def _fill_gradients(self, heads: CutHeads, share: float, seen: _Seen, cell_weights: np.ndarray) -> None:
+        """Weigh the tasks and lambda C, and add the gradient of the weighted sum to the parameters'.
 
-        The task weights and the bound are found anew every ``solve_every`` steps, and whenever other
-        tasks than before have a label in the batch; in between one pass through the heads is enough.
+        The running statistics weigh the cells, ``cell_weights`` [M, C, G]; the gradient goes through the
+        batch's own means.
         """
-        solve = self.steps_done >= self.next_solution or bool((seen.present != (self.alpha > 0)).any())
-        if solve:
-            gradients = head_gradients(seen.losses.sum(), penalty, batch.z, copies, batch.heads)
-            # One transfer: the program is too small for a device.
-            products = self.geometry(gradients, sum_over_processes).double().cpu().numpy()
-            self.bound = bound_share(products, seen.present, self.reach)
-            linear = self.bound * products[:-1, -1]
-            self.alpha = task_weights(products[:-1, :-1], linear, seen.present, self.rho)
-            self.next_solution = self.steps_done + self.solve_every
-        scale = batch.share * processes() / (1 + self.bound * float(self.dual.multipliers.sum()))
-        alpha, bound = scale * self.alpha, scale * self.bound
-        if solve:
-            return combine(gradients, alpha, bound)
-        losses = (torch.as_tensor(alpha).to(seen.losses) * seen.losses).sum()
-        return single_pass(losses + bound * penalty, copies, batch.heads)
+        weights = np.tensordot(self.dual.multipliers, cell_weights, 1) / np.maximum(seen.counts, 1)
+        by_output = seen.observation.gradients(torch.as_tensor(weights).to(seen.observation.scores))
+        loss_weights = list(torch.as_tensor(1 / seen.labelled).to(seen.losses[0]))
+        gradients = heads.gradients((seen.losses, loss_weights), (seen.outputs, by_output))
+        products = self.geometry(gradients, sum_over_processes)
+        self.bound = bound_share(products, seen.present, self.reach)
+        linear = self.bound * products[:-1, -1]
+        self.alpha = task_weights(products[:-1, :-1], linear, seen.present, self.rho)
+        scale = share * processes() / (1 + self.bound * float(self.dual.multipliers.sum()))
+        heads.accumulate(*gradients.combined(scale * self.alpha, scale * self.bound))
 
-    def _see(self, outputs: dict[str, Tensor], batch: _Batch) -> _Seen:
+    def _see(self, outputs: Sequence[Tensor], batch: _Batch) -> _Seen:
         """Task losses and benefits of a batch; takes it into the running statistics.
 
         Sums and counts are those of all processes, in one message and one transfer to the host.
         """
-        sums, counts = [], []
-        for task in self.tasks:
+        losses, counts = [], []
+        for task, output in zip(self.tasks, outputs, strict=True):
             labels = batch.y[task.name]
-            sums.append(task.weight * task.losses(outputs[task.name].float(), labels).sum())
+            losses.append(task.weight * task.losses(output.float(), labels).sum())
             counts.append(task.labelled(labels).sum())
         observation = self.cells.observe(outputs, batch.y, batch.group)
-        table, loss_sums = observation.table(), torch.stack(sums)
-        message = torch.cat([table.flatten(), torch.stack(counts).to(table), loss_sums.detach().to(table)])
-        host = sum_over_processes(message).double().cpu().numpy()
-        cells, labelled, totals = np.split(host, [table.numel(), table.numel() + len(sums)])
+        table = observation.table()
+        numbers = torch.stack([*counts, *(loss.detach() for loss in losses)])
+        host = sum_over_processes(torch.cat([table.flatten(), numbers.to(table)])).double().cpu().numpy()
+        cells, labelled, totals = np.split(host, [table.numel(), table.numel() + len(losses)])
         numerator, count, square = cells.reshape(table.shape)
         self.constraint.running.update(Sums(numerator, count, square))
         present, labelled = labelled > 0, np.maximum(labelled, 1)
         return _Seen(
-            losses=loss_sums / torch.as_tensor(labelled).to(loss_sums),
+            losses=losses,
+            labelled=labelled,
             mean_loss=float((totals / labelled).sum() / max(present.sum(), 1)),
             present=present,
+            outputs=outputs,
             observation=observation,
             counts=count,
         )
 
     def get_extra_state(self) -> Tensor:
-        """Progress, and the task weights and bound in use, [4 + K], for `state_dict`."""
-        numbers = [self.steps_done, self.done_share, self.next_solution, self.bound, *self.alpha.tolist()]
-        return torch.tensor(numbers, dtype=torch.float64)
+        """Optimizer steps done, and the share of the present one, [2], for `state_dict`."""
+        return torch.tensor([self.steps_done, self.done_share], dtype=torch.float64)
 
     def set_extra_state(self, state: Tensor) -> None:
         """Restore `get_extra_state`."""
-        steps, self.done_share, solution, self.bound, *alpha = state.tolist()
-        self.steps_done, self.next_solution, self.alpha = int(steps), int(solution), np.array(alpha)
+        steps, self.done_share = state.tolist()
+        self.steps_done = int(steps)
 
 
 @dataclass(frozen=True)
@@ -285,22 +262,31 @@ class _Batch:
 
 @dataclass(frozen=True)
 class _Seen:
-    """What a batch showed: losses [K] with graph, their mean, which tasks have a label, and the cells."""
+    """What a batch showed.
 
-    losses: Tensor
+    Summed losses of the K tasks, with graph; their numbers of labels in all processes, at least 1; the mean
+    loss; which tasks have a label; the heads' outputs, with graph; the benefits; and the number of rows
+    per (cell, group) in all processes.
+    """
+
+    losses: list[Tensor]
+    labelled: np.ndarray
     mean_loss: float
     present: np.ndarray
+    outputs: Sequence[Tensor]
     observation: Observation
     counts: np.ndarray
 
 
-def _check(tasks: Sequence[Task], groups: int, warmup_steps: int, **shares: float) -> None:
+def _check(tasks: Sequence[Task], groups: int, warmup_steps: int, eps: float, **shares: float) -> None:
     if not tasks:
         raise FairMTError("tasks: expected at least one task")
     if groups < 2:
         raise FairMTError(f"groups: expected at least 2, found {groups}")
     if warmup_steps < 1:
         raise FairMTError(f"warmup_steps: expected at least 1, found {warmup_steps}")
+    if eps <= 0:
+        raise FairMTError(f"eps: expected a positive number, found {eps}")
     for name, value in shares.items():
         if not 0 <= value <= 1:
             raise FairMTError(f"{name}: expected a number from 0 to 1, found {value}")

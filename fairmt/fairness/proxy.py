@@ -8,14 +8,13 @@ inner products that it is compared with.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from fairmt.errors import FairMTError
+from fairmt.fairness.heads import Gradients
 
 CURVATURE = 1e-12
 """Relative curvature below which a direction of the program counts as flat."""
@@ -25,39 +24,11 @@ RIDGE = 0.1
 """Share of the mean eigenvalue of sum_k W_k' W_k that keeps the preconditioner invertible."""
 
 
-@dataclass(frozen=True)
-class Gradients:
-    """Gradients of L_1, ..., L_K and of lambda C by what the heads read and by their parameters.
-
-    Attributes
-    ----------
-    z : Tensor, [B, d]
-        Representations.
-    by_task : sequence of K Tensors, [B, d]
-        z_k = dL_k/dz.
-    constraint : Tensor, [B, d]
-        z_C = d(lambda C)/dz.
-    heads : Tensor, [2, P]
-        Of all head parameters, head after head: by sum_k L_k, and by lambda C.
-    head_sizes : sequence of int, length K
-        Number of parameters of each head; sums to P.
-    input_weights : sequence of K Tensors, [width, d], or None
-        First weight matrix of each head that has one.
-    """
-
-    z: Tensor
-    by_task: Sequence[Tensor]
-    constraint: Tensor
-    heads: Tensor
-    head_sizes: Sequence[int]
-    input_weights: Sequence[Tensor | None]
-
-
 Reduce = Callable[[Tensor], Tensor]
-Geometry = Callable[[Gradients, Reduce], Tensor]
+Geometry = Callable[[Gradients, Reduce], np.ndarray]
 
 
-def head_aware(gradients: Gradients, reduce: Reduce) -> Tensor:
+def head_aware(gradients: Gradients, reduce: Reduce) -> np.ndarray:
     """Inner products of the gradients in (adapter, heads).
 
     With A_k = z_k' [z, 1], h_k the gradient of head k by its own loss, and h_Ck that by lambda C::
@@ -73,38 +44,42 @@ def head_aware(gradients: Gradients, reduce: Reduce) -> Tensor:
 
     Returns
     -------
-    Tensor, [K + 1, K + 1]
+    array, [K + 1, K + 1]
     """
-    adapters = reduce(_adapters(gradients)).flatten(1)
-    return adapters @ adapters.T + _head_products(reduce(gradients.heads), gradients.head_sizes)
+    first, rest = reduce(gradients.first), reduce(gradients.rest)
+    adapters = _adapters(gradients, first).flatten(1)
+    return _with_heads(adapters @ adapters.T, gradients, first, rest)
 
 
-def head_blind(gradients: Gradients, reduce: Reduce) -> Tensor:
+def head_blind(gradients: Gradients, reduce: Reduce) -> np.ndarray:
     """`head_aware` without the heads: <A_k, A_j> alone."""
-    adapters = reduce(_adapters(gradients)).flatten(1)
-    return adapters @ adapters.T
+    adapters = _adapters(gradients, reduce(gradients.first)).flatten(1)
+    return (adapters @ adapters.T).double().cpu().numpy()
 
 
-def mgda_ub(gradients: Gradients, reduce: Reduce) -> Tensor:
+def mgda_ub(gradients: Gradients, reduce: Reduce) -> np.ndarray:
     """<z_k, z_j>, the upper bound of Sener and Koltun (2018), which neglects the trunk's Jacobian."""
-    flat = torch.stack([*gradients.by_task, gradients.constraint]).flatten(1)
-    return reduce(flat @ flat.T)
+    heads, (losses, constraint) = gradients.heads, gradients.reads
+    weight = heads.weight.float()
+    parts = zip(losses.split(heads.sizes, 1), weight.split(heads.sizes), strict=True)
+    flat = torch.stack([own @ rows for own, rows in [*parts, (constraint, weight)]]).flatten(1)
+    return reduce(flat @ flat.T).double().cpu().numpy()
 
 
-def preconditioned(gradients: Gradients, reduce: Reduce) -> Tensor:
-    """`head_aware` with <A_k, P A_j>, P = (sum_k W_k' W_k + mu I)^-1: less weight where heads amplify."""
-    adapters = reduce(_adapters(gradients))
-    metric = adapters.new_zeros(adapters.shape[1], adapters.shape[1])
-    for weight in gradients.input_weights:
-        if weight is None:
-            raise FairMTError("geometry: 'preconditioned' needs heads with a linear layer")
-        metric += weight.T @ weight
+def preconditioned(gradients: Gradients, reduce: Reduce) -> np.ndarray:
+    """`head_aware` with <A_k, P A_j>, P = (sum_k W_k' W_k + mu I)^-1: less weight where heads amplify.
+
+    W_k are the weights of the heads' first layers.
+    """
+    first, rest = reduce(gradients.first), reduce(gradients.rest)
+    adapters = _adapters(gradients, first)
+    weight = gradients.heads.weight.float()
+    metric = weight.T @ weight
     metric.diagonal().add_(RIDGE * metric.diagonal().mean())
     # Normalised so that its mean eigenvalue is about 1, which keeps the heads' share comparable.
     solved = torch.linalg.solve(metric / metric.diagonal().mean(), adapters)
     products = solved.flatten(1) @ adapters.flatten(1).T
-    products = (products + products.T) / 2
-    return products + _head_products(reduce(gradients.heads), gradients.head_sizes)
+    return _with_heads((products + products.T) / 2, gradients, first, rest)
 
 
 GEOMETRIES: dict[str, Geometry] = {
@@ -115,24 +90,54 @@ GEOMETRIES: dict[str, Geometry] = {
 }
 
 
-def _adapters(gradients: Gradients) -> Tensor:
-    """A_1, ..., A_K and A_C, [K + 1, d, d + 1]."""
-    z = gradients.z
-    extended = torch.cat([z, z.new_ones(len(z), 1)], 1)
-    found = z.new_empty(len(gradients.by_task) + 1, z.shape[1], z.shape[1] + 1)
-    for row, gradient in zip(found, [*gradients.by_task, gradients.constraint], strict=True):
-        torch.mm(gradient.T, extended, out=row)
+def _adapters(gradients: Gradients, first: Tensor) -> Tensor:
+    """A_1, ..., A_K and A_C, [K + 1, d, d + 1].
+
+    With W_k the first layer's weights, z_k is the gradient by what that layer gives, times W_k; so
+    A_k is W_k' times the gradient by [W_k, bias].
+    """
+    weight, sizes = gradients.heads.weight.float(), gradients.heads.sizes
+    losses, constraint = first
+    found = first.new_empty(len(sizes) + 1, weight.shape[1], weight.shape[1] + 1)
+    parts = zip(weight.split(sizes), losses.split(sizes), strict=True)
+    for row, (own, gradient) in zip(found, [*parts, (weight, constraint)], strict=True):
+        torch.mm(own.T, gradient, out=row)
     return found
 
 
-def _head_products(heads: Tensor, sizes: Sequence[int]) -> Tensor:
-    """||h_k||^2 on the diagonal, <h_k, h_Ck> in the last row and column, sum_k ||h_Ck||^2 in the corner."""
-    own, constraint = heads
-    products = torch.stack([own * own, own * constraint, constraint * constraint])
-    by_head = torch.stack([part.sum(1) for part in products.split(list(sizes), 1)], 1)
-    result = torch.cat([by_head[0], by_head[2].sum()[None]]).diag()
-    result[-1, :-1] = result[:-1, -1] = by_head[1]
-    return result
+def _with_heads(adapters: Tensor, gradients: Gradients, first: Tensor, rest: Tensor) -> np.ndarray:
+    """The adapters' products [K + 1, K + 1] plus those of the heads' gradients.
+
+    ||h_k||^2 on the diagonal, <h_k, h_Ck> in the last row and column, sum_k ||h_Ck||^2 in the corner.
+    """
+    heads = gradients.heads
+    entries = torch.cat([_pairs(heads.parameters_only(first)).sum(2), _pairs(rest)], 1)
+    # One transfer: what remains to be done is too small for a device.
+    host = torch.cat([adapters.flatten(), entries.flatten()]).double().cpu().numpy()
+    products, by_entry = (
+        host[: adapters.numel()].reshape(adapters.shape),
+        host[adapters.numel() :].reshape(3, -1),
+    )
+    sums = _sums_of_runs(by_entry, [*heads.sizes, *heads.rest_sizes])
+    own, mixed, constraint = sums.reshape(3, 2, -1).sum(1)
+    products[:-1, :-1].flat[:: len(own) + 1] += own
+    products[-1, :-1] += mixed
+    products[:-1, -1] += mixed
+    products[-1, -1] += constraint.sum()
+    return products
+
+
+def _pairs(gradients: Tensor) -> Tensor:
+    """Entry by entry: first times first, first times second, second times second; [2, ...] to [3, ...]."""
+    first, second = gradients
+    return torch.stack([first * first, first * second, second * second])
+
+
+def _sums_of_runs(values: np.ndarray, lengths: list[int]) -> np.ndarray:
+    """Sums over consecutive runs of the last axis, some of which may be empty."""
+    ends = np.cumsum([0, *lengths])
+    totals = np.concatenate([np.zeros((len(values), 1)), values.cumsum(1)], 1)
+    return np.diff(totals[:, ends], axis=1)
 
 
 def task_weights(quadratic: np.ndarray, linear: np.ndarray, present: np.ndarray, rho: float) -> np.ndarray:

@@ -34,6 +34,10 @@ def batch(rows=40, groups=3, seed=0):
     return outputs, y, torch.randint(-1, groups, (rows,), generator=generator)
 
 
+def observe(cells, outputs, y, group):
+    return cells.observe([outputs[task.name] for task in cells.tasks], y, group)
+
+
 def benefit_of_sample(criterion, event, outputs, y, row):
     """Benefit of one row in one named cell, or None where the row is not in it; plain arithmetic."""
     task, _, event = event.partition("/")
@@ -64,7 +68,7 @@ def benefit_of_sample(criterion, event, outputs, y, row):
 def test_sums_equal_a_loop_over_samples(criterion):
     outputs, y, group = batch()
     cells = Cells(TASKS, 3, criterion)
-    sums = cells.observe(outputs, y, group).sums()
+    sums = observe(cells, outputs, y, group).sums()
     for c, cell in enumerate(cells.cells):
         for g in range(3):
             rows = [row for row in range(40) if group[row] == g]
@@ -92,9 +96,8 @@ def test_cells_have_names_tasks_and_sides():
 def test_unknown_groups_and_missing_labels_get_exactly_zero_gradient(criterion):
     outputs, y, group = batch()
     cells = Cells(TASKS, 3, criterion)
-    cells.observe(outputs, y, group).weighted(torch.randn(len(cells), 3)).backward()
-    for task in TASKS:
-        gradient = outputs[task.name].grad
+    gradients = observe(cells, outputs, y, group).gradients(torch.randn(len(cells), 3))
+    for task, gradient in zip(TASKS, gradients, strict=True):
         assert gradient.isfinite().all()
         assert (gradient[group == -1] == 0).all()
         missing = y[task.name].isnan()
@@ -104,21 +107,35 @@ def test_unknown_groups_and_missing_labels_get_exactly_zero_gradient(criterion):
         assert zero.all() if criterion == "eo" else not zero.any()
 
 
-def test_weighted_benefits_have_the_gradient_of_their_sums():
+@pytest.mark.parametrize("criterion", ["eo", "dp"])
+def test_gradients_are_those_of_the_weighted_sums_by_autograd(criterion):
     outputs, y, group = batch()
-    cells = Cells(TASKS, 3, "eo")
-    observation, weights = cells.observe(outputs, y, group), torch.randn(len(cells), 3)
-    expected = (observation.sums().numerator * weights.numpy()).sum()
-    assert observation.weighted(weights).item() == pytest.approx(expected, rel=1e-4)
+    cells, weights = Cells(TASKS, 3, criterion), torch.randn(len(Cells(TASKS, 3, criterion)), 3)
+    p, q, values = outputs["classes"].softmax(1), outputs["labels"].sigmoid(), outputs["values"]
+    if criterion == "dp":
+        benefits = [*p.T, *q.T, *values.T]
+    else:
+        error = values - VALUES.standardise(y["values"].nan_to_num())
+        benefits = [*p.T, *q.T, *(1 - q).T, *error.T[[0, 0, 0, 0, 1, 1]]]
+    member = observe(cells, outputs, y, group).member
+    total = sum(
+        (benefit * member[:, c] * (group == g)).sum() * weights[c, g]
+        for c, benefit in enumerate(benefits)
+        for g in range(3)
+    )
+    expected = torch.autograd.grad(total, list(outputs.values()))
+    torch.testing.assert_close(
+        observe(cells, outputs, y, group).gradients(weights), list(expected), atol=1e-6, rtol=1e-5
+    )
 
 
 def test_sums_of_parts_add_up():
     outputs, y, group = batch()
     cells = Cells(TASKS, 3, "eo")
-    whole = cells.observe(outputs, y, group).table()
+    whole = observe(cells, outputs, y, group).table()
     parts = [
-        cells.observe(
-            {k: v[s] for k, v in outputs.items()}, {k: v[s] for k, v in y.items()}, group[s]
+        observe(
+            cells, {k: v[s] for k, v in outputs.items()}, {k: v[s] for k, v in y.items()}, group[s]
         ).table()
         for s in (slice(0, 7), slice(7, 40))
     ]
@@ -149,9 +166,7 @@ def test_less_of_an_unfavourable_label_is_the_benefit():
         torch.zeros(1, dtype=torch.int64),
     )
     y = {"t": torch.full((1, 1), torch.nan)}
-    rare, common = (
-        cells.observe({"t": torch.tensor([[o]])}, y, group).sums().means().item() for o in (-1.0, 1.0)
-    )
+    rare, common = (cells.observe([torch.tensor([[o]])], y, group).sums().means().item() for o in (-1.0, 1.0))
     assert rare > common
 
 

@@ -237,7 +237,8 @@ def test_two_processes_take_the_steps_of_one(tmp_path):
         ({"decay": -0.1}, "decay"),
         ({"criterion": "eodds"}, "criterion"),
         ({"pool": "median"}, "pool"),
-        ({"dual": "softplus"}, "dual"),
+        ({"dual": "newton"}, "dual"),
+        ({"violation": "none"}, "violation"),
         ({"geometry": "none"}, "geometry"),
     ],
 )
