@@ -12,7 +12,19 @@ import pandas as pd
 from fairmt.config import read_benchmark
 from fairmt.data.prepared import SPLITS, Meta, Solution, read_meta, read_solution
 from fairmt.errors import FairMTError
-from fairmt.metrics import N_MIN, Gap, Score, decisions, f1_thresholds, fairness, utilities, utility
+from fairmt.metrics import (
+    N_MIN,
+    Gap,
+    Score,
+    benefits,
+    decisions,
+    f1_thresholds,
+    fairness,
+    floors,
+    utilities,
+    utility,
+)
+from fairmt.metrics.benefits import BENEFIT
 from fairmt.predictions import read_predictions
 from fairmt.runs import Run, data_digest, prepared_folder
 from fairmt.tasks import Task
@@ -74,7 +86,8 @@ def evaluate_run(predictions: Path, prepared: Path) -> pd.DataFrame:
 
         - ``split``: validation or test;
         - ``attribute``: sensitive attribute of a gap; "" for a utility;
-        - ``group``: name of the group if the utility is that of one group of ``attribute``, else "";
+        - ``group``: name of the group if the utility, or the benefit in a cell, is that of one group of
+          ``attribute``, else "";
         - ``task``, ``kind``: task; ``mean`` and "" for the mean over tasks, which exists for every
           metric that all tasks have and is NaN if one of them is;
         - ``metric``: see ``docs/metrics.md``;
@@ -114,10 +127,19 @@ def _split_rows(
         for attribute, names in meta.groups.items():
             groups = solution.groups[attribute][chosen]
             gaps = fairness(task, p, y, groups=groups, thresholds=thresholds)
-            places.setdefault((attribute, ""), {})[task] = _with_shares(gaps)
-            for index, name in enumerate(names):
-                score = _group_utility(task, decided[groups == index], y[groups == index])
-                places.setdefault((attribute, name), {})[task] = {"utility": score}
+            scores = _with_shares(gaps)
+            by_group: list[dict[str, Score | Gap]] = [
+                {"utility": _group_utility(task, decided[groups == index], y[groups == index])}
+                for index in range(len(names))
+            ]
+            if attribute == meta.attribute:
+                scores |= floors(task, decided, y, groups=groups)
+                for cell, of_groups in benefits(task, decided, y, groups=groups, n_groups=len(names)).items():
+                    for own, score in zip(by_group, of_groups, strict=True):
+                        own[cell] = score
+            places.setdefault((attribute, ""), {})[task] = scores
+            for name, own in zip(names, by_group, strict=True):
+                places.setdefault((attribute, name), {})[task] = own
     return [
         (split, *place, *row)
         for place, scores in places.items()
@@ -139,7 +161,9 @@ def _mean_rows(scores: dict[Task, Scores]) -> list[tuple]:
     A mean that silently drops a task would be another quantity under the same name.
     """
     shared = [
-        name for name in next(iter(scores.values())) if all(name in of_task for of_task in scores.values())
+        name
+        for name in next(iter(scores.values()))
+        if not name.startswith(BENEFIT) and all(name in of_task for of_task in scores.values())
     ]
     rows = []
     for metric in shared:
@@ -149,7 +173,7 @@ def _mean_rows(scores: dict[Task, Scores]) -> list[tuple]:
     return rows
 
 
-def _with_shares(gaps: dict[str, Gap]) -> Scores:
+def _with_shares(gaps: dict[str, Gap]) -> dict[str, Score | Gap]:
     """The gaps, and for the two headline gaps the share of cells too small to be compared."""
     shares = {
         f"{name}_left_out": Score(gaps[name].left_out, gaps[name].n_min) for name in ("delta_dp", "delta_eo")

@@ -13,7 +13,7 @@ from fairmt.errors import FairMTError
 from fairmt.files import atomic, write_text
 from fairmt.integrity import check_manifest, check_meta, check_predictions, check_prepared, read_metrics
 from fairmt.runs import PREPARED, RESULTS, data_digest, plan_suite, prepared_folder
-from fairmt.workflow import by_method, evaluation_path
+from fairmt.workflow import by_method, evaluation_paths
 from fairmt.yaml_files import choose
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def gather_suite(name: str) -> None:
     from fairmt.provenance import gather
 
     suite, runs = plan_suite(name)
-    files = [evaluation_path(group) for group in by_method(runs).values()]
+    files = evaluation_paths(by_method(runs).values())
     missing = [file for file in files if not file.exists()]
     if missing:
         raise FairMTError(
@@ -145,7 +145,7 @@ def prune(name: str) -> list[Path]:
         stale += [path for path in (PREPARED / benchmark).glob("*") if path != current]
     for path in stale:
         shutil.rmtree(path)
-    kept = {evaluation_path(group) for group in by_method(runs).values()}
+    kept = set(evaluation_paths(by_method(runs).values()))
     files = [path for path in folder.glob("evaluations/*/*/*.parquet") if path not in kept]
     for path in files:
         path.unlink()

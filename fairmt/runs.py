@@ -43,20 +43,27 @@ class Run:
         return self.folder / "predictions.parquet"
 
 
-def plan(suite: Suite) -> list[Run]:
+def plan(suite: Suite, cards: dict[str, Card], benchmarks: dict[str, dict[str, Any]]) -> list[Run]:
     """All runs of a suite, the controls included; methods that lack a task kind are left out.
+
+    Parameters
+    ----------
+    suite : Suite
+    cards : dict
+        All method cards.
+    benchmarks : dict
+        The resolved configurations of the suite's benchmarks.
 
     Raises
     ------
     FairMTError
-        If a benchmark, a method or a card does not exist or is invalid.
+        If a method does not exist.
     """
     source = SUITES / f"{suite.name}.yaml"
-    cards = read_cards()
     chosen = [cards[choose(name, list(cards), "method", source)] for name in suite.methods]
+    codes = {folder: method_code(card) for folder, card in {card.folder: card for card in chosen}.items()}
     runs = []
-    for benchmark in suite.benchmarks:
-        config = read_benchmark(benchmark)
+    for benchmark, config in benchmarks.items():
         data = data_digest(benchmark, config)
         kinds = {task["kind"] for task in config["tasks"].values()}
         _check_reference(cards[suite.reference], kinds, source)
@@ -64,7 +71,7 @@ def plan(suite: Suite) -> list[Run]:
             if not kinds <= set(card.supports):
                 continue
             for value in card.chosen_knob_values(suite.knobs):
-                digest = run_hash(benchmark, config, data, card, value)
+                digest = run_hash(benchmark, config, data, card, value, codes[card.folder])
                 runs += [
                     Run(suite.name, benchmark, card.name, card.knob, value, digest, seed)
                     for seed in range(_seeds(card, config, suite.seeds))
@@ -83,10 +90,18 @@ def _check_reference(card: Card, kinds: set[str], source: Path) -> None:
 def plan_suite(name: str) -> tuple[Suite, list[Run]]:
     """A suite and its runs, by the suite's name."""
     suite = read_suite(name)
-    return suite, plan(suite)
+    return suite, plan(suite, read_cards(), {name: read_benchmark(name) for name in suite.benchmarks})
 
 
-def run_hash(benchmark: str, config: dict[str, Any], data: str, card: Card, knob_value: float) -> str:
+def method_code(card: Card) -> str:
+    """Digest of the code that the runs of a method's folder depend on."""
+    entry = "fairmt.controls" if card.is_control else "fairmt.training"
+    return code_digest(module_file(entry), *card.code)
+
+
+def run_hash(
+    benchmark: str, config: dict[str, Any], data: str, card: Card, knob_value: float, code: str
+) -> str:
     """Hash of all that determines a run but its seed: configuration, data and code.
 
     Parameters
@@ -97,8 +112,9 @@ def run_hash(benchmark: str, config: dict[str, Any], data: str, card: Card, knob
         Its `data_digest`.
     card, knob_value
         The method at one knob value.
+    code : str
+        Its `method_code`.
     """
-    entry = "fairmt.controls" if card.is_control else "fairmt.training"
     return hash8(
         benchmark,
         {key: config[key] for key in ("model", "training", "supervision")},
@@ -106,7 +122,7 @@ def run_hash(benchmark: str, config: dict[str, Any], data: str, card: Card, knob
         card.folder.name,
         card.method_params(knob_value),
         card.learning_rate_factor(knob_value),
-        code_digest(module_file(entry), *card.code),
+        code,
     )
 
 

@@ -49,7 +49,7 @@ class Workflow:
         validate(config, "config", Path("config/config.yaml"))
         suite, cards = read_suite(config["suite"]), read_cards()
         benchmarks = {name: read_benchmark(name) for name in suite.benchmarks}
-        runs = plan(suite)
+        runs = plan(suite, cards, benchmarks)
         # Not needed before the end, but a mistake should not wait until everything is trained.
         read_claims_file(CLAIMS, cards)
         return cls(suite, runs, cards, benchmarks)
@@ -164,10 +164,10 @@ class Workflow:
         folders = {self._prepared(wildcards.benchmark, seed) for seed in seeds}
         return sorted(folder / name for folder in folders for name in ("solution.safetensors", "meta.json"))
 
-    @property
+    @cached_property
     def evaluations(self) -> list[Path]:
         """One file per method and benchmark, named after the runs and the evaluation's code."""
-        return [evaluation_path(runs) for runs in self._groups.values()]
+        return evaluation_paths(self._groups.values())
 
     @property
     def evaluations_digest(self) -> str:
@@ -198,14 +198,18 @@ def by_method(runs: Iterable[Run]) -> dict[tuple[str, str], list[Run]]:
     return dict(groups)
 
 
-def evaluation_path(runs: list[Run]) -> Path:
-    """File of the metrics of one method on one benchmark.
+def evaluation_paths(groups: Iterable[list[Run]]) -> list[Path]:
+    """For the runs of each method on one benchmark, the file of its metrics.
 
     Its name covers the runs and the evaluation's code, so it cannot hold metrics of other runs.
     """
-    digest = hash8([(run.hash8, run.seed) for run in runs], code_digest(module_file("fairmt.evaluation")))
-    first = runs[0]
-    return RESULTS / first.suite / "evaluations" / first.benchmark / first.method / f"{digest}.parquet"
+    code = code_digest(module_file("fairmt.evaluation"))
+    paths = []
+    for runs in groups:
+        first, digest = runs[0], hash8([(run.hash8, run.seed) for run in runs], code)
+        folder = RESULTS / first.suite / "evaluations" / first.benchmark / first.method
+        paths.append(folder / f"{digest}.parquet")
+    return paths
 
 
 def _benchmark(folder: str) -> str:

@@ -26,7 +26,9 @@ With the default ``n_min`` such small cells are not compared at all:
 Gap(value=nan, n_min=2, left_out=1.0)
 """
 
+from fairmt.metrics.benefits import benefits
 from fairmt.metrics.cells import N_MIN, Gap
+from fairmt.metrics.floor import floors
 from fairmt.metrics.odds import delta_ccc, delta_eo, delta_mae, delta_rmse, eodd_max, eodd_sum, eopp
 from fairmt.metrics.parity import delta_dp, delta_dp_mean_pair, dp_ks, dp_mean_gap
 from fairmt.metrics.scores import (
@@ -53,6 +55,7 @@ __all__ = [
     "accuracy",
     "average_precision",
     "balanced_accuracy",
+    "benefits",
     "ccc",
     "decisions",
     "delta_ccc",
@@ -69,6 +72,7 @@ __all__ = [
     "f1",
     "f1_thresholds",
     "fairness",
+    "floors",
     "mae",
     "r2",
     "utilities",

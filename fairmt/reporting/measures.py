@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from fairmt.metrics.benefits import BENEFIT
 from fairmt.reporting.context import Context
 from fairmt.reporting.summary import headline
 from fairmt.statistics import hypervolume, mean_relative_change
@@ -60,17 +61,23 @@ class Evidence:
         rows = rows[(rows["criterion"] == criterion) & (rows["metric"] == metric)]
         return rows[rows["task"] != "mean"].pivot_table("value", "seed", "task", dropna=False)
 
-    def groups(self, benchmark: str, method: str, criterion: str) -> pd.DataFrame:
-        """Utility of each group of the training attribute: (seed, task) are rows, groups are columns."""
+    def within_chance(self, benchmark: str, reference: str, criterion: str) -> list[str]:
+        """Tasks on which the reference's mean gap is no larger than groups dealt out at random would have."""
+        gap, floor = (
+            self.tasks(benchmark, reference, criterion, metric).mean()
+            for metric in (criterion, f"{criterion}_floor")
+        )
+        return sorted(gap.index[gap <= floor.reindex(gap.index)])
+
+    def benefits(self, benchmark: str, method: str, criterion: str) -> pd.DataFrame:
+        """Benefit of each group of the training attribute: rows (seed, task, cell), a column per group."""
         rows = _of(self.selected, benchmark, method)
         rows = rows[
             (rows["criterion"] == criterion)
             & (rows["attribute"] == self.context.training_attributes[benchmark])
-            & (rows["group"] != "")
-            & (rows["metric"] == "utility")
-            & (rows["task"] != "mean")
+            & rows["metric"].str.startswith(BENEFIT)
         ]
-        return rows.pivot_table("value", ["seed", "task"], "group", dropna=False)
+        return rows.pivot_table("value", ["seed", "task", "metric"], "group", dropna=False)
 
     def front(self, benchmark: str, method: str, criterion: str) -> pd.DataFrame:
         """Mean over tasks of utility and gap on the test split: rows (seed, knob_value)."""
@@ -124,12 +131,20 @@ def relative_change(
 def task_changes(
     evidence: Evidence, benchmark: str, method: str, reference: str, criterion: str, metric: str
 ) -> pd.Series:
-    """Mean over tasks of a metric's relative change, per seed; knob values selected for ``criterion``."""
+    """Mean over tasks of a metric's relative change, per seed; knob values selected for ``criterion``.
+
+    Tasks on which the reference's gap is within chance are left out: there is nothing to reduce.
+    """
     after = evidence.tasks(benchmark, method, criterion, metric)
     before = evidence.tasks(benchmark, reference, criterion, metric).reindex(columns=after.columns)
+    chance = evidence.within_chance(benchmark, reference, criterion)
+    kept = after.columns.difference(chance)
+    if chance and kept.empty:
+        raise Untestable(f"every gap of {reference} on {benchmark} is within chance")
     seeds = after.index.intersection(before.index)
     return pd.Series(
-        {seed: mean_relative_change(after.loc[seed], before.loc[seed]) for seed in seeds}, dtype=float
+        {seed: mean_relative_change(after.loc[seed, kept], before.loc[seed, kept]) for seed in seeds},
+        dtype=float,
     )
 
 
@@ -158,15 +173,19 @@ def difference_to_best(
 def levelling_down(
     evidence: Evidence, benchmarks: Sequence[str], method: str, reference: str, criterion: str
 ) -> pd.Series:
-    """Utility that the best-served groups lose, over the gap between groups that is closed.
+    """Benefit that the best-served groups lose, over the gap between groups that is closed.
 
-    Both are summed over tasks and benchmarks; the best-served group is that of ``reference``, and a
-    gap is the highest minus the lowest utility. 0 is levelling up, 1 pure levelling down.
+    Both are summed over the cells of `fairmt.metrics.benefits`, tasks and benchmarks; the best-served
+    group of a cell is that of ``reference``, and a gap is the highest minus the lowest benefit. Tasks
+    on which the reference's gap is within chance are left out. 0 is levelling up, 1 pure levelling down.
     """
     lost, closed = [], []
     for benchmark in benchmarks:
-        before = evidence.groups(benchmark, reference, criterion).dropna(axis=1)
-        after = evidence.groups(benchmark, method, criterion).reindex_like(before)
+        chance = evidence.within_chance(benchmark, reference, criterion)
+        before = evidence.benefits(benchmark, reference, criterion).drop(
+            chance, level="task", errors="ignore"
+        )
+        after = evidence.benefits(benchmark, method, criterion).reindex_like(before)
         # A method may favour another group than the reference does: that is its gap all the same.
         gap_before, gap_after = (frame.max(axis=1) - frame.min(axis=1) for frame in (before, after))
         best = before.eq(before.max(axis=1), axis=0)
@@ -175,7 +194,7 @@ def levelling_down(
         closed.append((gap_before - gap_after).clip(lower=0).groupby("seed").sum())
     total = pd.concat(closed, axis=1).sum(axis=1)
     if (total == 0).any():
-        raise Untestable(f"{method} does not close any gap in utility between groups, for at least one seed")
+        raise Untestable(f"{method} does not close any gap in benefit between groups, for at least one seed")
     return pd.concat(lost, axis=1).sum(axis=1) / total
 
 
@@ -203,6 +222,8 @@ MEASURES: dict[str, tuple[Measure, str]] = {
     "hypervolume-difference": (hypervolume_difference, "% of the box"),
 }
 """Each measure with the unit of its value times 100."""
+CHANCE_LEFT_OUT = frozenset({"relative-change", "levelling-down"})
+"""Measures that leave tasks out whose gap is within chance."""
 
 
 def _of(rows: pd.DataFrame, benchmark: str, method: str) -> pd.DataFrame:

@@ -97,9 +97,14 @@ def _rows(utility: float, dp: float, eo: float) -> list[list]:
         for attribute, twice in (("sex", 1), ("race", 2)):
             rows.append([attribute, "", task, kind, "delta_dp", factor * twice * dp, 100])
             rows.append([attribute, "", task, kind, "delta_eo", factor * twice * eo, 100])
+            rows += [
+                [attribute, "", task, kind, f"{gap}_floor", 0.001, 100] for gap in ("delta_dp", "delta_eo")
+            ]
             for group, sign in zip(GROUPS, (-1, 1), strict=True):
                 value = utility + sign * factor * twice * eo / 2
                 rows.append([attribute, group, task, kind, "utility", value, 100])
+                if task != "mean":
+                    rows.append([attribute, group, task, kind, "benefit y=1", value, 100])
     return rows
 
 

@@ -96,6 +96,19 @@ def test_levelling_down_share(tmp_path, utility, share):
     assert outcome.measured[""].mean == pytest.approx(expected)
 
 
+@pytest.mark.parametrize("kind", ["relative-change", "levelling-down"])
+def test_tasks_whose_gap_is_within_chance_are_left_out_and_named(tmp_path, kind):
+    suite = make_suite()
+    metrics = make_metrics(suite, noise=0.0)
+    alone = outcome_of(tmp_path, metrics[metrics["task"] != "hours"], make_context(suite), kind=kind)
+    chance = (metrics["task"] == "hours") & (metrics["metric"] == "delta_eo_floor")
+    outcome = outcome_of(
+        tmp_path, metrics.assign(value=metrics["value"].mask(chance, 0.5)), make_context(suite), kind=kind
+    )
+    assert outcome.measured == alone.measured
+    assert "on adult the gap is within chance and left out: hours" in outcome.reason
+
+
 def test_levelling_down_without_a_closed_gap_cannot_be_tested(tmp_path):
     suite = make_suite()
     metrics = make_metrics(suite, effects={"fairmt_eo": (0.80, 0.2, 0.12, 0.0)})
