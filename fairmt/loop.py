@@ -19,11 +19,15 @@ import torch
 from torch import Tensor, nn
 
 from fairmt.checkpoint import load_checkpoint, random_state, save_checkpoint, set_random_state
-from fairmt.errors import FairMTError
 from fairmt.methods.base import Batch, Method
 from fairmt.optim import Budget
 
 log = logging.getLogger("fairmt")
+
+
+class Diverged(Exception):
+    """The loss is infinite or NaN: training has no result, and another try would have none either."""
+
 
 HISTORY_ROWS = 100
 LOGGED_ROWS = 10
@@ -120,7 +124,7 @@ class Loop:
 
         Raises
         ------
-        FairMTError
+        Diverged
             If the loss is infinite or NaN.
         """
         torch.manual_seed(self.seed_for("training"))
@@ -156,15 +160,12 @@ class Loop:
 
     def _record(self, logged: dict[str, Any]) -> None:
         row = {name: float(value) for name, value in logged.items()}
-        if not math.isfinite(row["loss"]):
-            raise FairMTError(
-                f"{self.checkpoint.parent}: training diverged at step {self.step}: expected a finite loss, "
-                f"found {row}"
-            )
         self.history.append({"step": self.step, **row})
         if len(self.history) % (HISTORY_ROWS // LOGGED_ROWS) == 0:
             values = "  ".join(f"{name} {value:.4g}" for name, value in row.items())
             log.info("step %d/%d  %s", self.step, self.budget.steps, values)
+        if not math.isfinite(row["loss"]):
+            raise Diverged(f"training diverged at step {self.step}: expected a finite loss, found {row}")
 
     def _save(self) -> None:
         state = {

@@ -1,7 +1,8 @@
 """``predictions.parquet``, the one file through which any method takes part in the evaluation.
 
 Columns: ``id`` (int64), ``split`` ("validation" or "test"), and per task ``<task>:<i>`` for each
-class, label or dimension i (float32): a probability, or a regressed value in label units.
+class, label or dimension i (float32): a probability, or a regressed value in label units. All values are
+finite, or all are NaN: the run diverged.
 """
 
 from __future__ import annotations
@@ -48,23 +49,31 @@ def write_predictions(
     Raises
     ------
     FairMTError
-        If a value is not finite.
+        If a value is not finite, unless all are NaN.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     table = {"id": pa.array(ids.astype(np.int64)), "split": pa.array(split.astype(str)).dictionary_encode()}
+    _check_finite(path, predictions)
     for task in tasks:
         values = predictions[task.name].astype(np.float32)
-        _check_finite(path, task.name, values)
         table |= {name: pa.array(values[:, i]) for i, name in enumerate(columns(task))}
     with atomic(path) as temporary:
         pq.write_table(pa.table(table), temporary, compression="zstd")
 
 
-def _check_finite(path: Path, task: str, values: np.ndarray) -> None:
-    if not np.isfinite(values).all():
-        raise FairMTError(f"{path}: task {task!r}: {(~np.isfinite(values)).sum()} values are not finite")
+def has_diverged(predictions: Mapping[str, np.ndarray]) -> bool:
+    """Whether every value of every task is NaN."""
+    return all(np.isnan(values).all() for values in predictions.values())
+
+
+def _check_finite(path: Path, predictions: Mapping[str, np.ndarray]) -> None:
+    if has_diverged(predictions):
+        return
+    for task, values in predictions.items():
+        if not np.isfinite(values).all():
+            raise FairMTError(f"{path}: task {task!r}: {(~np.isfinite(values)).sum()} values are not finite")
 
 
 def read_predictions(
@@ -75,7 +84,7 @@ def read_predictions(
     Raises
     ------
     FairMTError
-        If the file is missing, broken or lacks a column, or a value is not finite.
+        If the file is missing, broken or lacks a column, or a value is not finite, unless all are NaN.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -97,6 +106,5 @@ def read_predictions(
     predictions = {
         task.name: np.column_stack([table[name].to_numpy() for name in columns(task)]) for task in tasks
     }
-    for name, values in predictions.items():
-        _check_finite(path, name, values)
+    _check_finite(path, predictions)
     return table["id"].to_numpy(), np.asarray(table["split"].to_pylist()), predictions

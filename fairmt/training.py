@@ -20,7 +20,7 @@ from fairmt.data.load import TrainingData, load_training
 from fairmt.data.prepared import SPLITS, Meta
 from fairmt.data.supervision import supervise
 from fairmt.files import atomic, write_text
-from fairmt.loop import Loop, TrainingRows
+from fairmt.loop import Diverged, Loop, TrainingRows
 from fairmt.methods.base import Method, Predictions
 from fairmt.models.build import build_trunk_and_heads
 from fairmt.optim import Budget
@@ -88,6 +88,8 @@ def train(
 ) -> None:
     """Train one run and write its files into ``folder``.
 
+    A run that diverges is a result too: all its predictions are NaN, and ``run.json`` says why.
+
     Parameters
     ----------
     job : Job
@@ -103,7 +105,7 @@ def train(
     Raises
     ------
     FairMTError
-        If the prepared data is unusable, or the loss becomes infinite or NaN.
+        If the prepared data is unusable.
     """
     started = time.perf_counter()
     where = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
@@ -117,10 +119,19 @@ def train(
     )
     rows = TrainingRows.on(where, data.x, labels, data.group)
     loop = Loop(job.budget, method, model, rows, job.seed_for, folder / "checkpoint.safetensors", job.stamp)
-    loop.run(checkpoint_seconds)
+    try:
+        loop.run(checkpoint_seconds)
+        diverged = None
+    except Diverged as reason:
+        diverged = str(reason)
 
     model.eval()
     predictions = _predict(method, model, data, where)
+    if diverged is None and not all(np.isfinite(values).all() for values in predictions.values()):
+        diverged = f"training diverged at step {loop.step}: finite predictions expected"
+    if diverged is not None:
+        log.warning("%s: %s; all predictions are NaN", folder, diverged)
+        predictions = {name: np.full_like(values, np.nan) for name, values in predictions.items()}
     _save_tensors(folder / "probe.safetensors", _probe(model, rows, data.meta))
     state = {f"model.{key}": value for key, value in model.state_dict().items()}
     state |= {f"method.{key}": value for key, value in method.state_dict().items()}
@@ -134,6 +145,7 @@ def train(
         "device": torch.cuda.get_device_name(where) if where.type == "cuda" else "cpu",
         "threads": torch.get_num_threads(),
         "parameters": sum(p.numel() for p in [*model.parameters(), *method.parameters()]),
+        "diverged": diverged,
         "step_seconds": loop.step_seconds,
         "wall_seconds": time.perf_counter() - started,
         "peak_memory_mb": peak_memory_mb(),

@@ -44,13 +44,27 @@ def main_table(metrics: pd.DataFrame, context: Context) -> pd.DataFrame:
         wide, on=["benchmark", "criterion", "method"], how="left"
     )
     table["seeds"] = table["seeds"].fillna(0).astype(int)
+    diverged = _diverged(metrics)
     table["note"] = [
-        context.unsupported.get(pair, "" if seeds else "has no results")
+        context.unsupported.get(pair, diverged.get(pair, "") if seeds else "has no results")
         for pair, seeds in zip(
             zip(table["benchmark"], table["method"], strict=True), table["seeds"], strict=True
         )
     ]
     return table
+
+
+def _diverged(metrics: pd.DataFrame) -> dict[tuple[str, str], str]:
+    """What to say of methods of whose runs some diverged, by (benchmark, method)."""
+    rows = metrics[(metrics["split"] == "validation") & (metrics["metric"] == "utility")]
+    missing = (
+        rows["value"].isna().groupby([rows[name] for name in ("benchmark", "method", "hash8", "seed")]).all()
+    )
+    counts = missing.groupby(level=["benchmark", "method"]).agg(["sum", "size"])
+    return {
+        pair: f"diverged in {row['sum']} of {row['size']} runs"
+        for pair, row in counts[counts["sum"] > 0].iterrows()
+    }
 
 
 def task_table(metrics: pd.DataFrame, context: Context) -> pd.DataFrame:

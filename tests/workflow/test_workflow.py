@@ -128,10 +128,21 @@ def test_another_configuration_prepares_and_trains_everything_again(finished):
 
 
 def test_a_failing_job_says_why(project):
+    project.edit("baselines/diff_eodd/method.py", "return (losses.sum()", "return (losses.sumo()")
+    done = project.run("snakemake", "--config", "suite=tiny")
+    assert done.returncode != 0
+    assert "AttributeError" in done.stdout + done.stderr
+
+
+def test_a_diverged_run_is_a_result(project):
+    """Its predictions are NaN, the suite completes, and the tables say what happened."""
     project.edit(
         "baselines/diff_eodd/method.py", "return (losses.sum()", "return float('nan') * (losses.sum()"
     )
-    done = project.run("snakemake", "--config", "suite=tiny")
-    assert done.returncode != 0
-    assert "fairmt: error: results/tiny/runs/tiny/diff_eodd" in done.stdout + done.stderr
-    assert "training diverged" in done.stdout + done.stderr
+    project.snakemake()
+    (log,) = (project.folder / "results/tiny/runs/tiny/diff_eodd").glob("*/seed0/log.txt")
+    assert "training diverged at step" in log.read_text()
+    table = (project.folder / "results/tiny/tables/main.md").read_text()
+    assert "diff_eodd diverged in 2 of 2 runs." in table
+    (row,) = {line for line in table.splitlines() if line.startswith("| diff_eodd")}
+    assert row.count("–") >= 3
