@@ -98,7 +98,6 @@ def run_hash(benchmark: str, config: dict[str, Any], data: str, card: Card, knob
     card, knob_value
         The method at one knob value.
     """
-    entry = "fairmt.controls" if card.is_control else "fairmt.training"
     return hash8(
         benchmark,
         {key: config[key] for key in ("model", "training", "supervision")},
@@ -106,8 +105,15 @@ def run_hash(benchmark: str, config: dict[str, Any], data: str, card: Card, knob
         card.folder.name,
         card.method_params(knob_value),
         card.learning_rate_factor(knob_value),
-        code_digest(module_file(entry), *card.code),
+        code_digest(module_file(_entry(card)), *card.code),
     )
+
+
+def _entry(card: Card) -> str:
+    """The module that makes a method's runs."""
+    if card.is_control:
+        return "fairmt.controls"
+    return "fairmt.external" if card.is_external else "fairmt.training"
 
 
 def data_digest(benchmark: str, config: dict[str, Any]) -> str:
