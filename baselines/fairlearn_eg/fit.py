@@ -19,7 +19,7 @@ try:
     from sklearn.base import BaseEstimator
     from sklearn.linear_model import LogisticRegression, Ridge
 except ImportError as error:
-    sys.exit(f"{error}; fairlearn_eg needs: pip install --constraint requirements.lock --editable '.[fairlearn]'")
+    sys.exit(f"{error}; pip install --constraint requirements.lock --editable '.[fairlearn]'")
 
 from fairmt.data.load import load_training
 from fairmt.data.prepared import SPLITS
@@ -47,7 +47,9 @@ def main(folder: Path) -> None:
         for task in data.meta.tasks
     }
     split = np.asarray(SPLITS)[data.evaluation.split]
-    write_predictions(folder / "predictions.parquet", data.meta.tasks, data.evaluation.ids, split, predictions)
+    write_predictions(
+        folder / "predictions.parquet", data.meta.tasks, data.evaluation.ids, split, predictions
+    )
     versions = {"fairlearn": fairlearn.__version__, "scikit-learn": sklearn.__version__}
     (folder / "run.json").write_text(json.dumps({"device": "cpu", "versions": versions}), encoding="utf-8")
 
@@ -183,6 +185,9 @@ class RightOrWrong(BaseEstimator):
         repeated = np.repeat(wrong, classes - 1)
         rows = np.concatenate([np.flatnonzero(right), repeated])
         target = np.concatenate([y[right], (y[repeated] + shift) % classes])
+        # In the data's order: with two classes the fit has the same bits as without this wrapper.
+        order = np.argsort(rows, kind="stable")
+        rows, target = rows[order], target[order]
         self.model_ = self.model.fit(x[rows], target, sample_weight=np.asarray(sample_weight)[rows])
         return self
 
@@ -192,9 +197,7 @@ class RightOrWrong(BaseEstimator):
         return np.where(right, y % 2, 1 - y % 2)
 
 
-def fit_values(
-    x: np.ndarray, y: np.ndarray, group: np.ndarray, x_new: np.ndarray, eps: float
-) -> np.ndarray:
+def fit_values(x: np.ndarray, y: np.ndarray, group: np.ndarray, x_new: np.ndarray, eps: float) -> np.ndarray:
     """Regressed values [M] under bounded group loss.
 
         E[(h(x) - y)^2 | s] <= L + eps sd(y)^2    for every group s
