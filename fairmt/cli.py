@@ -84,6 +84,10 @@ def parser() -> argparse.ArgumentParser:
     command = commands.add_parser("list", help="methods, benchmarks, suites and datasets")
     command.set_defaults(run=_list)
 
+    command = commands.add_parser("new-baseline", help="a new method from the template")
+    command.add_argument("name", metavar="NAME", help="the method's name in suites, paths and tables")
+    command.set_defaults(run=_new_baseline)
+
     command = commands.add_parser("fetch", help="get a dataset's raw files")
     command.add_argument("dataset")
     command.add_argument("file", nargs="?", help="one of its files; default: all")
@@ -156,7 +160,7 @@ def _list(options: argparse.Namespace) -> None:
     from fairmt.methods.registry import read_cards
 
     rows = [
-        (card.name, card.kind, card.knob, ", ".join(card.supports), card.reference["key"])
+        (card.name, card.kind, card.knob, card.supports_text, card.reference["key"])
         for card in read_cards().values()
     ]
     print(tabulate(rows, headers=["method", "kind", "knob", "task kinds", "reference"]))
@@ -166,6 +170,12 @@ def _list(options: argparse.Namespace) -> None:
         ("datasets", dataset_names()),
     ):
         print(f"\n{title}: {', '.join(names)}")
+
+
+def _new_baseline(options: argparse.Namespace) -> None:
+    from fairmt.scaffold import new_baseline, next_steps
+
+    print(next_steps(new_baseline(options.name)))
 
 
 def _fetch(options: argparse.Namespace) -> None:

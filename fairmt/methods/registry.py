@@ -10,10 +10,11 @@ import inspect
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from fairmt.config import read_config
 from fairmt.errors import FairMTError
+from fairmt.tasks import Kind
 from fairmt.yaml_files import choose, validate
 
 if TYPE_CHECKING:
@@ -65,6 +66,11 @@ class Card:
     def is_external(self) -> bool:
         """External methods write predictions.parquet with a command of their own."""
         return (self.folder / "rule.smk").exists()
+
+    @property
+    def supports_text(self) -> str:
+        """The kinds of task that the method can train on, in words; short where it is all of them."""
+        return "all" if set(self.supports) == set(get_args(Kind)) else ", ".join(self.supports)
 
     @property
     def code(self) -> list[Path]:
