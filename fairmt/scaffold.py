@@ -28,7 +28,7 @@ def new_baseline(name: str, baselines: Path = BASELINES) -> Path:
     """
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or keyword.iskeyword(name):
         raise FairMTError(
-            f"NAME: expected small letters, digits and _, a letter first, and no Python keyword, found {name!r}"
+            f"NAME: expected small letters, digits and _, first a letter, no Python keyword, found {name!r}"
         )
     texts = {file: _read(baselines / TEMPLATE / file) for file in FILES}
     words = [word for word in name.split("_") if word]
@@ -47,7 +47,7 @@ def next_steps(folder: Path) -> str:
     """What to do with a new folder, for the terminal."""
     name = folder.name
     return f"""\
-{folder}/ is a method now. It trains as it stands; make it yours:
+{folder}/ is a method now. It trains as it stands; what to change:
 
   {folder}/method.py     the method, one class
   {folder}/method.yaml   its card: title, reference, knob, deviations

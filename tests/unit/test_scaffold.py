@@ -7,7 +7,7 @@ import pytest
 from fairmt.cli import main
 from fairmt.errors import FairMTError
 from fairmt.methods.registry import BASELINES, load_method, read_cards
-from fairmt.scaffold import TEMPLATE, new_baseline, next_steps
+from fairmt.scaffold import TEMPLATE, new_baseline
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def test_nothing_is_overwritten(baselines):
     (baselines / "taken").touch()
     with pytest.raises(FairMTError, match="taken exists"):
         new_baseline("taken", baselines)
-    with pytest.raises(FairMTError, match="'fairmt_eo' is a variant in .*fairmt;"):
+    with pytest.raises(FairMTError, match=r"'fairmt_eo' is a variant in .*fairmt;"):
         new_baseline("fairmt_eo", baselines)
 
 
