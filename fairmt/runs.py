@@ -61,7 +61,7 @@ def plan(suite: Suite) -> list[Run]:
         kinds = {task["kind"] for task in config["tasks"].values()}
         _check_reference(cards[suite.reference], kinds, source)
         for card in chosen:
-            if not kinds <= set(card.supports):
+            if card.lacks(kinds):
                 continue
             for value in card.chosen_knob_values(suite.knobs):
                 digest = run_hash(benchmark, config, data, card, value)
@@ -73,7 +73,7 @@ def plan(suite: Suite) -> list[Run]:
 
 
 def _check_reference(card: Card, kinds: set[str], source: Path) -> None:
-    if card.is_control or not kinds <= set(card.supports):
+    if card.is_control or card.lacks(kinds):
         raise FairMTError(
             f"{source}: reference: expected a trained method that supports {', '.join(sorted(kinds))}, "
             f"found {card.name!r}"

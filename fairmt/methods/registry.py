@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
@@ -80,6 +81,10 @@ class Card:
         """
         files = (path for path in self.folder.rglob("*") if path.is_file())
         return sorted(path for path in files if not _is_text_or_cache(path.relative_to(self.folder)))
+
+    def lacks(self, kinds: Iterable[str]) -> list[str]:
+        """Those of a benchmark's kinds of task that the method does not support: with one, it has no runs."""
+        return sorted(set(kinds) - set(self.supports))
 
     def chosen_knob_values(self, count: int) -> tuple[float, ...]:
         """``count`` of the five values, evenly spaced; one value is the middle, the default.
