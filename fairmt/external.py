@@ -145,7 +145,12 @@ def _call(command: Sequence[str], threads: int) -> None:
     last: deque[str] = deque(maxlen=LAST_LINES)
     try:
         process = subprocess.Popen(
-            command, env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            command,
+            env=variables,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
         )
     except OSError as error:
         raise FairMTError(f"{command[0]}: cannot be started: {error}") from None

@@ -2,6 +2,8 @@
 
 import importlib.util
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -149,3 +151,14 @@ def test_every_kind_of_task_with_missing_labels_and_unknown_groups(tiny, tmp_pat
         # A label that no two groups have often enough is fitted without a constraint.
         assert (found[task.name].std(0) > 0).all()
     assert set(split) == {"validation", "test"}
+
+
+def test_without_fairlearn_the_message_says_what_to_install():
+    code = (
+        "import runpy, sys; sys.modules['fairlearn'] = None; "
+        f"runpy.run_path({str(FOLDER / 'fit.py')!r}, run_name='__main__')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "pip install --constraint requirements.lock --editable '.[fairlearn]'" in done.stderr
+    assert "Traceback" not in done.stderr
