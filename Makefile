@@ -38,7 +38,7 @@ lint: $(STAMP) ## Format and type checks
 	ruff format --check .
 	ruff check .
 	mypy
-	snakefmt --check Snakefile workflow
+	snakefmt --check Snakefile workflow baselines
 
 clean: ## Delete the suite's runs, evaluations and prepared data; keeps raw data, tables and figures
 	rm -rf data/prepared results/$(SUITE)/runs results/$(SUITE)/evaluations

@@ -84,6 +84,10 @@ def parser() -> argparse.ArgumentParser:
     command = commands.add_parser("list", help="methods, benchmarks, suites and datasets")
     command.set_defaults(run=_list)
 
+    command = commands.add_parser("new-baseline", help="a new method from the template")
+    command.add_argument("name", metavar="NAME", help="the method's name in suites, paths and tables")
+    command.set_defaults(run=_new_baseline)
+
     command = commands.add_parser("fetch", help="get a dataset's raw files")
     command.add_argument("dataset")
     command.add_argument("file", nargs="?", help="one of its files; default: all")
@@ -98,10 +102,17 @@ def parser() -> argparse.ArgumentParser:
 
     command = commands.add_parser("train", help="train one run")
     _add_run_arguments(command)
-    command.add_argument("--knob", type=finite, help="value of the method's knob; default: the middle one")
-    command.add_argument("--threads", type=whole(1, os.cpu_count()), default=1)
+    _add_training_arguments(command)
     command.add_argument("--device", help="for example cpu or cuda:1; default: a GPU if there is one")
     command.set_defaults(run=_train)
+
+    command = commands.add_parser("external", help="one run of a method with a command of its own")
+    _add_run_arguments(command)
+    _add_training_arguments(command)
+    command.add_argument(
+        "command", nargs="+", metavar="COMMAND", help="after --: the method's command; see fairmt/external.py"
+    )
+    command.set_defaults(run=_external)
 
     command = commands.add_parser("control", help="predictions of the constant or the oracle control")
     _add_run_arguments(command)
@@ -136,6 +147,11 @@ def _add_run_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--expect-hash", help="refuse to run if code and configuration have another hash")
 
 
+def _add_training_arguments(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--knob", type=finite, help="value of the method's knob; default: the middle one")
+    command.add_argument("--threads", type=whole(1, os.cpu_count()), default=1)
+
+
 def _list(options: argparse.Namespace) -> None:
     from tabulate import tabulate
 
@@ -144,7 +160,7 @@ def _list(options: argparse.Namespace) -> None:
     from fairmt.methods.registry import read_cards
 
     rows = [
-        (card.name, card.kind, card.knob, ", ".join(card.supports), card.reference["key"])
+        (card.name, card.kind, card.knob, card.supports_text, card.reference["key"])
         for card in read_cards().values()
     ]
     print(tabulate(rows, headers=["method", "kind", "knob", "task kinds", "reference"]))
@@ -154,6 +170,12 @@ def _list(options: argparse.Namespace) -> None:
         ("datasets", dataset_names()),
     ):
         print(f"\n{title}: {', '.join(names)}")
+
+
+def _new_baseline(options: argparse.Namespace) -> None:
+    from fairmt.scaffold import new_baseline, next_steps
+
+    print(next_steps(new_baseline(options.name)))
 
 
 def _fetch(options: argparse.Namespace) -> None:
@@ -212,6 +234,27 @@ def _train(options: argparse.Namespace) -> None:
     check_prepared(one.prepared, solution=False)
     make_folder(options.out)
     train(job, one.prepared, options.out, device=options.device)
+
+
+def _external(options: argparse.Namespace) -> None:
+    from fairmt.external import run_external
+    from fairmt.integrity import check_prepared
+    from fairmt.single import identify
+
+    one = identify(options.benchmark, options.method, options.knob, options.seed, options.expect_hash)
+    if not one.card.is_external:
+        raise FairMTError(f"{one.card.folder}: {one.card.name} has no rule.smk; use `fairmt train`")
+    check_prepared(one.prepared, solution=False)
+    make_folder(options.out)
+    run_external(
+        options.command,
+        one.prepared,
+        options.out,
+        identity=one.identity,
+        config=one.config,
+        params=one.card.method_params(one.knob_value),
+        threads=options.threads,
+    )
 
 
 def _control(options: argparse.Namespace) -> None:

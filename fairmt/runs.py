@@ -68,7 +68,7 @@ def plan(suite: Suite, cards: dict[str, Card], benchmarks: dict[str, dict[str, A
         kinds = {task["kind"] for task in config["tasks"].values()}
         _check_reference(cards[suite.reference], kinds, source)
         for card in chosen:
-            if not kinds <= set(card.supports):
+            if card.lacks(kinds):
                 continue
             for value in card.chosen_knob_values(suite.knobs):
                 digest = run_hash(benchmark, config, data, card, value, codes[card.folder])
@@ -80,7 +80,7 @@ def plan(suite: Suite, cards: dict[str, Card], benchmarks: dict[str, dict[str, A
 
 
 def _check_reference(card: Card, kinds: set[str], source: Path) -> None:
-    if card.is_control or not kinds <= set(card.supports):
+    if card.is_control or card.lacks(kinds):
         raise FairMTError(
             f"{source}: reference: expected a trained method that supports {', '.join(sorted(kinds))}, "
             f"found {card.name!r}"
@@ -95,8 +95,7 @@ def plan_suite(name: str) -> tuple[Suite, list[Run]]:
 
 def method_code(card: Card) -> str:
     """Digest of the code that the runs of a method's folder depend on."""
-    entry = "fairmt.controls" if card.is_control else "fairmt.training"
-    return code_digest(module_file(entry), *card.code)
+    return code_digest(module_file(_entry(card)), *card.code)
 
 
 def run_hash(
@@ -124,6 +123,13 @@ def run_hash(
         card.learning_rate_factor(knob_value),
         code,
     )
+
+
+def _entry(card: Card) -> str:
+    """The module that makes a method's runs."""
+    if card.is_control:
+        return "fairmt.controls"
+    return "fairmt.external" if card.is_external else "fairmt.training"
 
 
 def data_digest(benchmark: str, config: dict[str, Any]) -> str:

@@ -50,10 +50,10 @@ def identify(
     """
     config = read_benchmark(benchmark)
     card = get_card(method)
-    lacking = {task["kind"] for task in config["tasks"].values()} - set(card.supports)
+    lacking = card.lacks(task["kind"] for task in config["tasks"].values())
     if lacking:
         raise FairMTError(
-            f"{card.folder / 'method.yaml'}: supports: {benchmark} has {', '.join(sorted(lacking))} tasks, "
+            f"{card.folder / 'method.yaml'}: supports: {benchmark} has {', '.join(lacking)} tasks, "
             f"found only {', '.join(card.supports)}"
         )
     value = card.knob_values[len(card.knob_values) // 2] if knob_value is None else knob_value

@@ -128,6 +128,10 @@ class Workflow:
         """What a training job may read: everything prepared but the solution."""
         return self._needed(wildcards, TRAINING_FILES, TRAINING_INPUTS)
 
+    def external_files(self, wildcards: Any) -> list[Path]:
+        """What a method with a command of its own may read: the same."""
+        return self._needed(wildcards, RUN_FILES, TRAINING_INPUTS)
+
     def control_files(self, wildcards: Any) -> list[Path]:
         """What a control reads: the solution too."""
         return self._needed(wildcards, RUN_FILES, PREPARED_FILES)

@@ -8,12 +8,14 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from fairmt.config import read_config
 from fairmt.errors import FairMTError
+from fairmt.tasks import Kind
 from fairmt.yaml_files import choose, validate
 
 if TYPE_CHECKING:
@@ -67,9 +69,22 @@ class Card:
         return (self.folder / "rule.smk").exists()
 
     @property
+    def supports_text(self) -> str:
+        """The kinds of task that the method can train on, in words; short where it is all of them."""
+        return "all" if set(self.supports) == set(get_args(Kind)) else ", ".join(self.supports)
+
+    @property
     def code(self) -> list[Path]:
-        """The folder's own code, which determines its runs."""
-        return sorted(path for path in self.folder.rglob("*") if path.suffix in {".py", ".smk"})
+        """The folder's own code, which determines its runs: all its files but texts and caches.
+
+        The card is no code: what it says about a run enters by its parameters.
+        """
+        files = (path for path in self.folder.rglob("*") if path.is_file())
+        return sorted(path for path in files if not _is_text_or_cache(path.relative_to(self.folder)))
+
+    def lacks(self, kinds: Iterable[str]) -> list[str]:
+        """Those of a benchmark's kinds of task that the method does not support: with one, it has no runs."""
+        return sorted(set(kinds) - set(self.supports))
 
     def chosen_knob_values(self, count: int) -> tuple[float, ...]:
         """``count`` of the five values, evenly spaced; one value is the middle, the default.
@@ -133,6 +148,10 @@ def load_method(card: Card) -> type[Method]:
     path = card.folder / "method.py"
     if card.is_control:
         raise FairMTError(f"{card.folder}: {card.name} is a control; use `fairmt control`")
+    if card.is_external:
+        raise FairMTError(
+            f"{card.folder}: {card.name} has a command of its own; use `fairmt external` as its rule.smk does"
+        )
     if not path.exists():
         raise FairMTError(f"{path}: no such file; a method that is not a control needs one")
     name = f"baseline_{card.folder.name}"
@@ -157,6 +176,11 @@ def load_method(card: Card) -> type[Method]:
     except TypeError as error:
         raise FairMTError(f"{card.folder / 'method.yaml'}: params: {found.__name__}: {error}") from error
     return found
+
+
+def _is_text_or_cache(path: Path) -> bool:
+    hidden = any(part.startswith(".") or part == "__pycache__" for part in path.parts)
+    return hidden or path.suffix == ".md" or path == Path("method.yaml")
 
 
 def _read_folder(path: Path) -> list[Card]:

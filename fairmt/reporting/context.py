@@ -92,9 +92,11 @@ def read_context(suite: Suite) -> Context:
     unsupported = {}
     for name, info in benchmarks.items():
         for card in chosen:
-            missing = sorted(set(info.tasks.values()) - set(card.supports))
+            missing = card.lacks(info.tasks.values())
             if missing:
-                unsupported[name, card.name] = f"does not support {' or '.join(missing)}"
+                unsupported[name, card.name] = (
+                    f"does not support {' or '.join(missing)}, which {name} has; it has no runs there"
+                )
     controls = frozenset(card.name for card in chosen if card.is_control)
     titles = {card.name: card.title for card in chosen}
     return Context(suite, benchmarks, controls, unsupported, titles)

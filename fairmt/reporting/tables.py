@@ -134,7 +134,10 @@ def task_sections(table: pd.DataFrame, context: Context) -> list[Section]:
             for name in LEFT_OUT
             if block[name].max() > 0
         ]
-        sections.append(Section(title, header, rows, controls, notes, text_columns=2))
+        absent, reasons = _absent(context, benchmark, len(header))
+        sections.append(
+            Section(title, header, [*rows, *absent], controls, [*notes, *reasons], text_columns=2)
+        )
     return sections
 
 
@@ -152,7 +155,9 @@ def group_sections(table: pd.DataFrame, context: Context) -> list[Section]:
             ],
         )
         title = f"{_heading(context, benchmark, attribute)}; {task}: utility per group"
-        sections.append(Section(title, ("Method", "Selected for", *groups), rows, controls, text_columns=2))
+        header = ("Method", "Selected for", *groups)
+        absent, reasons = _absent(context, benchmark, len(header))
+        sections.append(Section(title, header, [*rows, *absent], controls, reasons, text_columns=2))
     return sections
 
 
@@ -179,6 +184,17 @@ def anchor_sections(table: pd.DataFrame, context: Context) -> list[Section]:
         *(f"{name}: {variant}." for name, variant in variants.items() if variant),
     ]
     return [Section("Published and measured figures", header, rows, notes=notes, text_columns=4)]
+
+
+def _absent(context: Context, benchmark: str, width: int) -> tuple[list[list[Cell]], list[str]]:
+    """Rows of dashes of the methods that a benchmark's kinds of task exclude, and the reasons."""
+    reasons = {
+        method: context.unsupported[benchmark, method]
+        for method in context.suite.methods
+        if (benchmark, method) in context.unsupported
+    }
+    rows = [[Cell(method), *[Cell(DASH)] * (width - 1)] for method in reasons]
+    return rows, [f"{method} {reason}." for method, reason in reasons.items()]
 
 
 def _by_group(block: pd.DataFrame) -> pd.DataFrame:

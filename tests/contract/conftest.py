@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny_runs import CONFIG, TEMPLATE, method_names
+from tiny_runs import CONFIG, method_names
 
 from fairmt.data.prepared import read_meta
 from fairmt.methods.registry import BASELINES, load_method, read_cards
 from fairmt.predictions import read_predictions
+from fairmt.scaffold import TEMPLATE, new_baseline
 from fairmt.training import Job, train
 
 
@@ -27,12 +28,13 @@ def _one_thread():
 
 @pytest.fixture(scope="session", params=method_names())
 def card(request, tmp_path_factory):
-    """The card of a method; the template's from a copy under another name, as a contributor would."""
+    """The card of a method; the template's is that of a new folder, as `fairmt new-baseline` makes it."""
     if request.param != TEMPLATE:
         return read_cards()[request.param]
     folder = tmp_path_factory.mktemp("baselines")
-    shutil.copytree(BASELINES / TEMPLATE, folder / "my_method")
-    return read_cards(folder)["my_method"]
+    shutil.copytree(BASELINES / TEMPLATE, folder / TEMPLATE)
+    new_baseline("newcomer", folder)
+    return read_cards(folder)["newcomer"]
 
 
 @pytest.fixture(scope="session")

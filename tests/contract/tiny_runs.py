@@ -1,8 +1,8 @@
 """What the contract tests train, and how."""
 
 from fairmt.methods.registry import read_cards
+from fairmt.scaffold import TEMPLATE
 
-TEMPLATE = "_template"
 KINDS = ("classification", "detection", "regression")
 CONFIG = {
     "model": {"trunk": "mlp", "widths": [12, 8], "head_widths": [4], "dropout": 0.2},

@@ -10,6 +10,7 @@ import pytest
 from fairmt.arguments import check_device, finite, make_folder, whole
 from fairmt.cli import main
 from fairmt.errors import FairMTError
+from fairmt.methods.registry import read_cards
 
 TRAIN = ("train", "synthetic", "mtl_erm", "--out")
 
@@ -79,3 +80,14 @@ def test_a_log_that_cannot_be_written(tmp_path, capsys):
         main(["--log", str(tmp_path), "list"])
     assert stopped.value.code == 2
     assert f"argument --log: [Errno 21] Is a directory: '{tmp_path}'" in capsys.readouterr().err
+
+
+def test_the_list_has_a_line_per_method_that_fits_a_terminal(capsys):
+    assert main(["list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    for card in read_cards().values():
+        (line,) = (line for line in lines if line.split()[:1] == [card.name])
+        for text in (card.kind, card.knob, card.supports_text, card.reference["key"]):
+            assert text in line
+    table = lines[: len(read_cards()) + 2]
+    assert max(len(line) for line in table) <= 110

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from fairlearn.metrics import demographic_parity_difference, equalized_odds_difference
 
 from fairmt.fairness_penalties import group_mean_gaps
 from fairmt.methods.base import Batch
@@ -40,6 +41,23 @@ def test_odds_gap_of_the_wrong_rows_trap():
     group = torch.tensor([0] * 6 + [1] * 6)
     p = [0.9, 0.9, 0.9, 0.9, 0.2, 0.2, 0.141, 0.141, 0.141, 0.141, 0.2, 0.2]
     assert penalty(DiffEOdd, BINARY, logit(p)[:, None], y, group).item() == pytest.approx(0.759, abs=1e-6)
+
+
+@pytest.mark.parametrize("groups", [2, 4])
+def test_penalties_of_certain_predictions_are_fairlearns_gaps(groups):
+    """Where every probability is 0 or 1, the gap of mean probabilities is that of rates."""
+    torch.manual_seed(groups)
+    y, decided, group = torch.randint(2, (200,)), torch.randint(2, (200,)), torch.randint(groups, (200,))
+    decided = torch.where(torch.rand(200) < 0.2 * group, y, decided)
+    theirs = {"y_true": y.numpy(), "y_pred": decided.numpy(), "sensitive_features": group.numpy()}
+    expected = {
+        DiffDP: demographic_parity_difference(**theirs),
+        DiffEOdd: 2 * equalized_odds_difference(**theirs, agg="mean"),
+    }
+    output = 200.0 * (decided.float()[:, None] - 0.5)
+    for method, gap in expected.items():
+        found = penalty(method, BINARY, output, y.float()[:, None], group, groups=groups)
+        assert found.item() == pytest.approx(gap, abs=1e-5)
 
 
 def test_parity_gap_of_two_groups():

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from fairlearn.metrics import MetricFrame, false_positive_rate, selection_rate, true_positive_rate
 
 from fairmt.errors import FairMTError
 from fairmt.fairness.disparity import Cells
@@ -77,6 +78,31 @@ def test_sums_equal_a_loop_over_samples(criterion):
             assert sums.count[c, g] == len(values)
             assert sums.numerator[c, g].item() == pytest.approx(sum(values), abs=1e-4)
             assert sums.square[c, g].item() == pytest.approx(sum(v * v for v in values), abs=1e-4)
+
+
+def test_means_of_certain_predictions_are_fairlearns_rates():
+    """Where probabilities are 0 or 1, benefits are true positive, true negative and selection rates."""
+    torch.manual_seed(0)
+    y, decided = torch.randint(2, (2, 3, 300)).float()
+    group = torch.randint(3, (300,))
+    task = Task("t", "detection", 3)
+    means = {
+        criterion: Cells([task], 3, criterion)
+        .observe({"t": 200 * (decided.T - 0.5)}, {"t": y.T}, group)
+        .sums()
+        .means()
+        for criterion in ("eo", "dp")
+    }
+    for j in range(3):
+        rates = MetricFrame(
+            metrics={"tpr": true_positive_rate, "fpr": false_positive_rate, "rate": selection_rate},
+            y_true=y[j].numpy(),
+            y_pred=decided[j].numpy(),
+            sensitive_features=group.numpy(),
+        ).by_group
+        np.testing.assert_allclose(means["eo"][j], rates["tpr"], atol=1e-6)
+        np.testing.assert_allclose(means["eo"][3 + j], 1 - rates["fpr"], atol=1e-6)
+        np.testing.assert_allclose(means["dp"][j], rates["rate"], atol=1e-6)
 
 
 def test_cells_have_names_tasks_and_sides():

@@ -4,7 +4,8 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from fairlearn.metrics import demographic_parity_difference, equalized_odds_difference
+from fairlearn.metrics import MetricFrame, demographic_parity_difference, equalized_odds_difference
+from fairlearn.reductions import AbsoluteLoss, BoundedGroupLoss, SquareLoss
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import ks_2samp, wasserstein_distance
@@ -82,6 +83,48 @@ def test_detection_equals_fairlearn_label_by_label():
     dp = np.mean([demographic_parity_difference(**label) for label in theirs])
     eodd = np.mean([equalized_odds_difference(**label) for label in theirs])
     np.testing.assert_allclose([ours["delta_dp"].value, ours["eodd_max"].value], [dp, eodd])
+
+
+@pytest.mark.parametrize("task", [FOUR, LABELS], ids=lambda task: task.name)
+def test_soft_gaps_equal_fairlearns_group_means(task):
+    """Means of probabilities per group, within a class or label value for odds."""
+    p, y, group = sample(task, groups=4)
+    ours = metrics.fairness(task, p, y, groups=group, n_min=1)
+
+    def spread(values, rows):
+        frame = MetricFrame(
+            metrics=lambda _, score: score.mean(),
+            y_true=values[rows],
+            y_pred=values[rows],
+            sensitive_features=group[rows],
+        )
+        return frame.difference()
+
+    if task.kind == "classification":
+        cells = [(p[:, c], y == c) for c in range(task.size)]
+    else:
+        cells = [(p[:, j], y[:, j] == v) for j in range(task.size) for v in (0, 1)]
+    np.testing.assert_allclose(ours["delta_eo_soft"].value, np.mean([spread(*cell) for cell in cells]))
+    if task.kind == "detection":
+        everybody = np.ones(len(p), dtype=bool)
+        expected = np.mean([spread(column, everybody) for column in p.T])
+        np.testing.assert_allclose(ours["delta_dp_soft"].value, expected)
+
+
+# The filter is for fairlearn's own use of pandas.
+@pytest.mark.filterwarnings("ignore:Setting a.*deprecated:DeprecationWarning")
+def test_group_losses_equal_fairlearns_bounded_group_loss():
+    p, y, group = sample(VALUES)
+    ours = metrics.fairness(VALUES, p, y, groups=group)
+    losses: dict = {"delta_mae": (AbsoluteLoss, lambda loss: loss), "delta_rmse": (SquareLoss, np.sqrt)}
+    for name, (loss, transform) in losses.items():
+        gaps = []
+        for predicted, label, scale in zip(p.T, y.T, VALUES.scale, strict=True):
+            moment = BoundedGroupLoss(loss(-1e9, 1e9), upper_bound=1.0)
+            moment.load_data(predicted[:, None], label / scale, sensitive_features=group)
+            of_groups = transform(moment.gamma(lambda x, scale=scale: x[:, 0] / scale))
+            gaps.append(of_groups.max() - of_groups.min())
+        np.testing.assert_allclose(ours[name].value, np.mean(gaps), err_msg=name)
 
 
 def test_two_classes_are_the_same_as_one_detection_label():

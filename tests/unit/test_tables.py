@@ -101,6 +101,13 @@ def test_unsupported_method_has_dashes_and_a_reason():
     section = main_sections(main_table(metrics, context), context)[0]
     assert {cell.text for cell in printed(section, "diff_dp").values()} == {"diff_dp", DASH}
     assert "diff_dp does not support regression." in section.notes
+    for name in ("tasks", "groups"):
+        table = tables.TABLES[name]
+        sections = table.sections(table.build(metrics, context), context)
+        assert len(sections) == 4
+        for section in sections:
+            assert {cell.text for cell in printed(section, "diff_dp").values()} == {"diff_dp", DASH}
+            assert section.notes == ["diff_dp does not support regression."]
 
 
 def test_missing_metric_is_a_dash_and_not_zero():

@@ -77,6 +77,36 @@ def test_a_new_method_folder_adds_its_own_jobs_only(finished):
     assert finished.planned() == {"train": 2} | AFTER_TRAINING
 
 
+def test_a_method_with_a_command_of_its_own_takes_part(finished):
+    """From its own rule to the tables; it has neither model nor history nor probe."""
+    finished.edit("config/suites/tiny.yaml", "diff_eodd,", "diff_eodd, fairlearn_eg,")
+    assert finished.planned() == {"fairlearn_eg": 2} | AFTER_TRAINING
+    finished.snakemake()
+    runs = list((finished.folder / "results/tiny/runs/tiny/fairlearn_eg").glob("*/seed*"))
+    assert len(runs) == 2
+    for run in runs:
+        assert {path.name for path in run.iterdir()} == {"predictions.parquet", "run.json", "log.txt"}
+    for name in ("main", "tasks", "groups"):
+        assert "| fairlearn_eg " in (finished.folder / f"results/tiny/tables/{name}.md").read_text()
+    assert finished.planned() == {}
+    finished.edit("baselines/fairlearn_eg/fit.py", "MIN_ROWS = 20", "MIN_ROWS = 30")
+    assert finished.planned() == {"fairlearn_eg": 2} | AFTER_TRAINING
+
+
+def test_a_method_that_lacks_a_kind_of_task_has_dashes_and_a_reason(finished):
+    finished.edit(
+        "baselines/diff_eodd/method.yaml", "[classification, detection, regression]", "[classification]"
+    )
+    finished.snakemake()
+    done = finished.run("fairmt", "show", "tiny")
+    reason = "diff_eodd does not support detection or regression, which tiny has; it has no runs there."
+    assert reason in done.stdout
+    (row, *_) = (line for line in done.stdout.splitlines() if line.startswith("diff_eodd "))
+    assert set(row.split()) == {"diff_eodd", "–"}
+    for name in ("main", "tasks", "groups"):
+        assert reason in (finished.folder / f"results/tiny/tables/{name}.md").read_text()
+
+
 def test_editing_a_method_retrains_that_method_only(finished):
     finished.edit("baselines/diff_eodd/method.py", "losses.sum() + self.lam", "losses.sum() + 2 * self.lam")
     assert finished.planned() == {"train": 2} | AFTER_TRAINING
