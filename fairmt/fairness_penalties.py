@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
+import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
+
+from fairmt.tasks import Task
 
 
 def group_mean_gaps(values: Tensor, group: Tensor, groups: int, rows: Tensor | None = None) -> Tensor:
@@ -39,3 +44,45 @@ def group_mean_gaps(values: Tensor, group: Tensor, groups: int, rows: Tensor | N
     empty = count == 0
     gap = mean.masked_fill(empty, -float("inf")).amax(0) - mean.masked_fill(empty, float("inf")).amin(0)
     return gap.masked_fill((~empty).sum(0) < 2, 0.0)
+
+
+def odds_gap(task: Task, output: Tensor, y: Tensor, group: Tensor, groups: int) -> Tensor:
+    """Twice the mean over label values of the gap between the groups' mean predictions.
+
+    Twice, so that a binary task has the gap among positives plus the gap among negatives.
+
+    Parameters
+    ----------
+    task : Task
+    output : Tensor, [B, size]
+        Raw head output.
+    y : Tensor, [B] (classification) or [B, size]
+        Unlabelled entries are left out.
+    group : Tensor, [B], int64
+        Rows of group -1 are left out.
+    groups : int
+        Number of groups.
+
+    Returns
+    -------
+    Tensor, scalar
+        0, with zero gradient, if no label value has entries of two groups.
+    """
+    if task.kind == "classification":
+        scores = output.softmax(dim=-1)
+    elif task.kind == "detection":
+        scores = output.sigmoid().repeat(1, 2)
+    else:
+        scores = output[:, [dim for dim, _, _ in task.bins]]
+    gaps = group_mean_gaps(scores, group, groups, rows=task.label_cells(y))
+    if task.kind == "regression":  # every dimension weighs the same, however many bins it has
+        counts = torch.bincount(torch.tensor([dim for dim, _, _ in task.bins]))
+        return 2 * (gaps / counts.repeat_interleave(counts).to(gaps)).sum() / task.size
+    return 2 * gaps.mean()
+
+
+def odds_gaps(
+    tasks: Sequence[Task], outputs: Mapping[str, Tensor], y: Mapping[str, Tensor], group: Tensor, groups: int
+) -> list[Tensor]:
+    """The `odds_gap` of every task: scalars in the order of ``tasks``."""
+    return [odds_gap(task, outputs[task.name], y[task.name], group, groups) for task in tasks]
