@@ -55,15 +55,15 @@ class BranchedTrunk(nn.Module):
     def branches(self) -> list[tuple[nn.Module, list[list[int]]]]:
         """Every block in use, from the input up, with the tasks of each branch that grows out of it.
 
-        Out of a block of the last level grow single tasks.
+        The branches are those at the next fork above the block; above the last fork grow single tasks.
         """
-        tasks = range(len(self.heads))
-        above = [*self.assignment.tolist()[1:], list(tasks)]
+        rows = self.assignment.tolist()
         found = []
-        for copies, used, upper in zip(self.blocks, self.assignment.tolist(), above, strict=True):
+        for level, (copies, used) in enumerate(zip(self.blocks, rows, strict=True)):
+            above = [*rows[level + 1 :], list(range(len(used)))]
             for c in sorted(set(used)):
-                children = sorted({upper[t] for t in tasks if used[t] == c})
-                found.append((copies[c], [[t for t in tasks if upper[t] == child] for child in children]))
+                members = [t for t, copy_of_task in enumerate(used) if copy_of_task == c]
+                found.append((copies[c], next_fork(members, above)))
         return found
 
     def next_level(self) -> int | None:
@@ -92,6 +92,15 @@ class BranchedTrunk(nn.Module):
         for block in self.blocks[level][1 : len(groups)]:
             block.load_state_dict(source)
         self.assignment[level] = self.assignment.new_tensor([group_of[reader] for reader in readers])
+
+
+def next_fork(tasks: list[int], above: list[list[int]]) -> list[list[int]]:
+    """The tasks, split by the lowest of the assignments ``above`` that splits them; whole if none does."""
+    for row in above:
+        parts = [[t for t in tasks if row[t] == c] for c in sorted({row[t] for t in tasks})]
+        if len(parts) > 1:
+            return parts
+    return [tasks]
 
 
 def blocks_of(trunk: nn.Module) -> list[nn.Module]:
