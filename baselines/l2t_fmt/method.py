@@ -82,7 +82,8 @@ class L2TFMT(Method):
         return super().build(trunk, heads)
 
     def optimizers(self, model: nn.Module) -> list[Optimizer]:
-        teachers = torch.optim.Adam(self.teachers.parameters(), lr=TEACHER_RATE, fused=True)
+        learning = [parameter for teacher in self.teachers for parameter in teacher.q.parameters()]
+        teachers = torch.optim.Adam(learning, lr=TEACHER_RATE, fused=True)
         return [self.budget.make_optimizer(model.parameters()), teachers]
 
     def backward(self, model: nn.Module, batch: Batch) -> dict[str, Tensor | float]:

@@ -187,6 +187,16 @@ def test_agreeing_and_single_gradients_stay():
     assert torch.equal(method_module.without_conflicts(torch.zeros(2, 3)), torch.zeros(2, 3))
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_conflicts_of_many_against_another_implementation(seed):
+    torch.manual_seed(seed)
+    g = torch.randn(4, 6)
+    torch.manual_seed(seed)
+    expected = PCGrad()(g)
+    torch.manual_seed(seed)
+    torch.testing.assert_close(method_module.without_conflicts(g).sum(0), expected, rtol=1e-4, atol=1e-5)
+
+
 def test_without_fairness_it_is_multi_task_erm_on_the_tree(batch):
     method, model = made(lam=0.0)
     model.branch(2, [[0, 2], [1], [3]])
