@@ -101,8 +101,9 @@ class L2TFMT(Method):
             self.omega[choice.k] * (self.lam if choice.action == FAIRNESS else 1.0) * choice.loss
             for choice in chosen
         ]
-        # Without labels: zero gradients, as in every method.
-        (torch.stack(terms).mean() if terms else 0 * losses.sum()).backward()
+        # Absent tasks step with a zero gradient, as in every method: their losses are 0.
+        absent = losses[:, UTILITY].masked_fill(present, 0.0).sum()
+        (sum(terms, absent) / max(1, len(terms))).backward()
         self._weigh(chosen)
         for teacher in self.teachers:
             lesson = teacher.loss()
