@@ -6,7 +6,7 @@ STAMP := $(VENV)/installed
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test reproduce evaluate tables report lint clean
+.PHONY: help install demo test reproduce evaluate extend tables report lint clean
 
 help: ## This list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -26,6 +26,11 @@ reproduce: $(STAMP) ## A suite from raw data to report: make reproduce SUITE=ope
 
 evaluate: $(STAMP) ## Metrics of a suite from its stored predictions; trains nothing
 	snakemake --config suite=$(SUITE) --allowed-rules fetch prepare evaluate gather evaluate_all -- evaluate_all
+
+extend: $(STAMP) ## Train only what a suite's stored metrics lack, a new method for example; then its tables
+	fairmt unpack $(SUITE)
+	snakemake --config suite=$(SUITE) -- tables
+	@fairmt show $(SUITE)
 
 tables: $(STAMP) ## Tables, figures, claims and report of a suite from its stored metrics; trains nothing
 	snakemake --config suite=$(SUITE) --allowed-rules table figure claims html tables \

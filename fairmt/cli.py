@@ -126,6 +126,7 @@ def parser() -> argparse.ArgumentParser:
 
     for name, function, text in (
         ("gather", _gather, "all metrics of a suite in one file"),
+        ("unpack", _unpack, "evaluations from a suite's metrics, so that only what they lack is trained"),
         ("table", _table, "tables from the metrics"),
         ("figure", _figure, "figures from the metrics"),
         ("claims", _claims, "verdicts on the claims"),
@@ -278,6 +279,13 @@ def _gather(options: argparse.Namespace) -> None:
     from fairmt.results import gather_suite
 
     gather_suite(options.suite)
+
+
+def _unpack(options: argparse.Namespace) -> None:
+    from fairmt.results import unpack_suite
+
+    written, left = unpack_suite(options.suite)
+    print(f"{options.suite}: {len(written)} evaluations unpacked, {left} to be made from runs")
 
 
 def _table(options: argparse.Namespace) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from fairmt.data.prepared import Meta, read_meta
 from fairmt.errors import FairMTError
+from fairmt.files import atomic
 from fairmt.provenance import PACKAGES
 from fairmt.yaml_files import choose
 
@@ -107,6 +108,38 @@ def read_metrics(path: Path, advice: str) -> pd.DataFrame:
                 f"{path}: column {name!r}: numbers expected, found type {frame[name].dtype}; {advice}"
             )
     return frame
+
+
+_PROVENANCE = b"fairmt.provenance"
+
+
+def write_evaluation(path: Path, metrics: pd.DataFrame, provenance: dict[str, Any]) -> None:
+    """Write the metrics of one method on one benchmark, with their provenance in the file's metadata."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = pa.Table.from_pandas(metrics, preserve_index=False)
+    metadata = {**(table.schema.metadata or {}), _PROVENANCE: json.dumps(provenance).encode()}
+    with atomic(path) as temporary:
+        pq.write_table(table.replace_schema_metadata(metadata), temporary, compression="zstd")
+
+
+def read_evaluation(path: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """What `write_evaluation` wrote.
+
+    Raises
+    ------
+    FairMTError
+        As `read_metrics`, or if the provenance is missing.
+    """
+    import pyarrow.parquet as pq
+
+    advice = "delete it and run the suite again"
+    metrics = read_metrics(path, advice)
+    found = (pq.read_schema(path).metadata or {}).get(_PROVENANCE)
+    if found is None:
+        raise FairMTError(f"{path}: metadata: expected {_PROVENANCE.decode()!r}, found none; {advice}")
+    return metrics, json.loads(found)
 
 
 def check_predictions(path: Path) -> None:

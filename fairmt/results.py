@@ -11,7 +11,16 @@ from fairmt.arguments import make_folder
 from fairmt.config import Suite, read_benchmark, read_suite
 from fairmt.errors import FairMTError
 from fairmt.files import atomic, write_text
-from fairmt.integrity import check_manifest, check_meta, check_predictions, check_prepared, read_metrics
+from fairmt.integrity import (
+    check_manifest,
+    check_predictions,
+    check_prepared,
+    read_evaluation,
+    read_json,
+    read_metrics,
+    write_evaluation,
+)
+from fairmt.provenance import merge, of_runs
 from fairmt.runs import PREPARED, RESULTS, data_digest, plan_suite, prepared_folder
 from fairmt.workflow import by_method, evaluation_paths
 from fairmt.yaml_files import choose
@@ -40,53 +49,89 @@ def evaluate_method(suite: str, benchmark: str, method: str, out: Path) -> None:
     digest = data_digest(benchmark, config)
     for folder in sorted({prepared_folder(benchmark, config, digest, run.seed) for run in runs}):
         check_prepared(folder, solution=True)
-    for run in runs:
+    manifests = [run.folder / "run.json" for run in runs]
+    for run, manifest in zip(runs, manifests, strict=True):
         check_predictions(run.predictions)
+        check_manifest(manifest)
     if out.is_dir():
         raise FairMTError(f"--out: expected a file, found the folder {out}")
     make_folder(out.parent)
-    with atomic(out) as temporary:
-        evaluate(runs).to_parquet(temporary, index=False)
+    provenance = of_runs(manifests, prepared_folder(benchmark, config, digest, seed=0))
+    write_evaluation(out, evaluate(runs), provenance)
 
 
 def gather_suite(name: str) -> None:
     """Write ``metrics.parquet``, ``metrics.json`` and ``provenance.json`` of a suite.
 
+    The provenance has an entry of each evaluation too, from which `unpack_suite` makes the evaluation
+    again.
+
     Raises
     ------
     FairMTError
-        If an evaluation is missing or unreadable, or a ``run.json`` or prepared data lack what the
-        provenance lists; nothing is written then.
+        If an evaluation is missing or unreadable; nothing is written then.
     """
     import pandas as pd
 
-    from fairmt.provenance import gather
-
-    suite, runs = plan_suite(name)
+    _, runs = plan_suite(name)
     files = evaluation_paths(by_method(runs).values())
     missing = [file for file in files if not file.exists()]
     if missing:
         raise FairMTError(
             f"{missing[0]}: no such file; {len(missing)} of {len(files)} evaluations are missing"
         )
-    advice = "delete it and run the suite again"
-    metrics = pd.concat([read_metrics(file, advice) for file in files], ignore_index=True)
-    configs = {benchmark: read_benchmark(benchmark) for benchmark in suite.benchmarks}
-    folders = [
-        prepared_folder(benchmark, config, data_digest(benchmark, config), seed=0)
-        for benchmark, config in configs.items()
-    ]
-    manifests = [run.folder / "run.json" for run in runs]
-    for manifest in manifests:
-        check_manifest(manifest)
-    for prepared in folders:
-        check_meta(prepared)
-    provenance = gather(name, manifests, folders)
+    evaluations = {file: read_evaluation(file) for file in files}
+    metrics = pd.concat([frame for frame, _ in evaluations.values()], ignore_index=True)
+    provenance = {
+        "suite": name,
+        **merge([part for _, part in evaluations.values()]),
+        "evaluations": {_place(file): part for file, (_, part) in evaluations.items()},
+    }
     folder = RESULTS / name
     with atomic(folder / "metrics.parquet") as temporary:
         metrics.to_parquet(temporary, index=False, compression="zstd")
     write_text(folder / "metrics.json", json.dumps(headlines(metrics), indent=1) + "\n")
     write_text(folder / "provenance.json", json.dumps(provenance, indent=1) + "\n")
+
+
+def unpack_suite(name: str) -> tuple[list[Path], int]:
+    """Write the evaluations that a suite's metrics hold, so that what is not trained here need not be.
+
+    An evaluation's name covers the runs and the code behind it. Those of other runs or code than the
+    present ones are not written, so nothing stale comes back.
+
+    Returns
+    -------
+    list of Path
+        What was written.
+    int
+        Number of evaluations that still have to be made, from runs.
+
+    Raises
+    ------
+    FairMTError
+        If the suite has no metrics, or a file is broken.
+    """
+    _, metrics, folder = read_results(name)
+    advice = "restore it from git"
+    known = read_json(folder / "provenance.json", advice).get("evaluations", {})
+    groups = by_method(plan_suite(name)[1])
+    written, left = [], 0
+    for (benchmark, method), file in zip(groups, evaluation_paths(groups.values()), strict=True):
+        if file.exists():
+            continue
+        if _place(file) not in known:
+            left += 1
+            continue
+        rows = metrics[(metrics["benchmark"] == benchmark) & (metrics["method"] == method)]
+        write_evaluation(file, rows, known[_place(file)])
+        written.append(file)
+    return written, left
+
+
+def _place(evaluation: Path) -> str:
+    """``<benchmark>/<method>/<digest>``."""
+    return "/".join([*evaluation.parts[-3:-1], evaluation.stem])
 
 
 def headlines(metrics: pd.DataFrame) -> dict[str, Any]:

@@ -158,15 +158,22 @@ class Workflow:
 
     # Evaluation
 
-    def predictions_of(self, wildcards: Any) -> list[Path]:
-        """Prediction files of one method on one benchmark."""
-        return [run.predictions for run in self._groups[wildcards.benchmark, wildcards.method]]
+    def evaluated_predictions(self, wildcards: Any) -> list[Path]:
+        """Prediction files behind an evaluation: none once it is there.
 
-    def solution_files(self, wildcards: Any) -> list[Path]:
-        """Solutions and metadata that the evaluation of one benchmark reads."""
-        seeds = {run.seed for run in self._groups[wildcards.benchmark, wildcards.method]}
+        As with runs, its path names all that it depends on, so it can not be stale.
+        """
+        return [run.predictions for run in self._evaluated(wildcards)]
+
+    def evaluated_solutions(self, wildcards: Any) -> list[Path]:
+        """Solutions and metadata behind an evaluation: none once it is there."""
+        seeds = {run.seed for run in self._evaluated(wildcards)}
         folders = {self._prepared(wildcards.benchmark, seed) for seed in seeds}
         return sorted(folder / name for folder in folders for name in ("solution.safetensors", "meta.json"))
+
+    def _evaluated(self, wildcards: Any) -> list[Run]:
+        file = self.results / "evaluations/{benchmark}/{method}/{digest}.parquet".format(**wildcards)
+        return [] if file.exists() else self._groups[wildcards.benchmark, wildcards.method]
 
     @cached_property
     def evaluations(self) -> list[Path]:

@@ -17,10 +17,12 @@ from fairmt.integrity import (
     check_meta,
     check_predictions,
     check_prepared,
+    read_evaluation,
     read_json,
     read_metrics,
+    write_evaluation,
 )
-from fairmt.provenance import environment, gather
+from fairmt.provenance import environment, merge, of_runs
 
 RUN = {"seed": 0, "device": "cpu", "environment": environment()}
 
@@ -81,7 +83,9 @@ def test_a_checked_manifest_is_all_that_the_provenance_needs(prepared, tmp_path)
     path = write(tmp_path / "run.json", only)
     check_manifest(path)
     check_meta(prepared)
-    assert gather("made", [path], [prepared])["devices"] == ["cpu"]
+    provenance = of_runs([path], prepared)
+    assert provenance["devices"] == ["cpu"]
+    assert merge([provenance, provenance]) == provenance | {"runs": 2}
 
 
 @pytest.mark.parametrize(
@@ -169,3 +173,14 @@ def test_metrics_that_are_cut(tmp_path):
     path.write_bytes(path.read_bytes()[:-9])
     with pytest.raises(FairMTError, match=r"metrics\.parquet: not a readable Parquet file.*; do this$"):
         read_metrics(path, "do this")
+
+
+def test_an_evaluation_keeps_metrics_and_provenance(tmp_path):
+    path = tmp_path / "evaluation.parquet"
+    write_evaluation(path, metrics(), {"runs": 3})
+    found, provenance = read_evaluation(path)
+    pd.testing.assert_frame_equal(found, metrics())
+    assert provenance == {"runs": 3}
+    metrics().to_parquet(path)
+    with pytest.raises(FairMTError, match=r"metadata: expected 'fairmt\.provenance', found none; delete it"):
+        read_evaluation(path)

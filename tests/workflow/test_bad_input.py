@@ -162,11 +162,10 @@ def test_broken_results_name_the_file_and_what_to_do(finished):
     (run,) = results.glob("runs/tiny/mtl_erm/*/seed0")
     (run / "run.json").write_text('{"seed": 0, "device": "cpu"}')
     _refused(
-        finished.run("fairmt", "gather", "tiny"),
+        finished.run("fairmt", "evaluate", "tiny", "tiny", "mtl_erm", "--out", "made.parquet"),
         f"{run.relative_to(finished.folder)}/run.json: environment.fairmt: required key 'environment'",
         "docs/adding-a-baseline.md",
     )
-    assert (results / "provenance.json").read_bytes() == before
     (evaluation,) = results.glob("evaluations/tiny/mtl_erm/*.parquet")
     _cut(evaluation)
     _refused(
@@ -174,6 +173,7 @@ def test_broken_results_name_the_file_and_what_to_do(finished):
         f"{evaluation.name}: not a readable Parquet file",
         "delete it",
     )
+    assert (results / "provenance.json").read_bytes() == before
     _cut(run / "predictions.parquet")
     _refused(
         finished.run("fairmt", "evaluate", "tiny", "tiny", "mtl_erm", "--out", "made.parquet"),

@@ -139,6 +139,24 @@ def test_tables_come_from_stored_metrics_alone_and_are_byte_identical(finished):
     assert after == before
 
 
+def test_committed_metrics_spare_the_training_of_what_did_not_change(finished):
+    """As in a fresh clone: neither runs nor data, and one method edited."""
+    results = finished.folder / "results/tiny"
+    before = (results / "metrics.parquet").read_bytes(), (results / "provenance.json").read_bytes()
+    for folder in (results / "runs", results / "evaluations", finished.folder / "data"):
+        shutil.rmtree(folder)
+    unpacked = finished.run("fairmt", "unpack", "tiny")
+    assert unpacked.stdout == "tiny: 4 evaluations unpacked, 0 to be made from runs\n", unpacked.stderr
+    assert finished.planned("tables") == {}
+    assert finished.run("fairmt", "gather", "tiny").returncode == 0
+    assert before == ((results / "metrics.parquet").read_bytes(), (results / "provenance.json").read_bytes())
+
+    shutil.rmtree(results / "evaluations")
+    finished.edit("baselines/diff_eodd/method.py", "losses.sum() + self.lam", "losses.sum() + 2 * self.lam")
+    assert "3 evaluations unpacked, 1 to be made" in finished.run("fairmt", "unpack", "tiny").stdout
+    assert finished.planned("tables") == {"prepare": 1, "train": 2} | AFTER_TRAINING
+
+
 def test_prune_deletes_what_no_current_run_refers_to(finished):
     finished.edit("baselines/diff_eodd/method.py", "losses.sum() + self.lam", "losses.sum() + 2 * self.lam")
     done = finished.run("fairmt", "prune", "tiny")

@@ -1,11 +1,9 @@
 # Metrics of one method on one benchmark, over all its knob values and seeds, from predictions and
-# solution only. The path names the runs and the evaluation's code.
+# solution only. The path names the runs and the evaluation's code, so a complete one has no inputs left.
 rule evaluate:
     input:
-        predictions=lambda wildcards: suite.predictions_of(wildcards),
-        prepared=lambda wildcards: [
-            ancient(path) for path in suite.solution_files(wildcards)
-        ],
+        predictions=suite.evaluated_predictions,
+        solutions=suite.evaluated_solutions,
     output:
         suite.results / "evaluations/{benchmark}/{method}/{digest}.parquet",
     log:
