@@ -175,3 +175,14 @@ def test_rows_without_gradient_have_weight_zero():
     torch.testing.assert_close(weights, torch.tensor([1.0, 0.0, 1.0, 0.3, 0.0]).double())
     nothing = Mixture(MeanWeighting(), 3, 0.3)(torch.zeros(5, 5))
     assert not nothing.any()
+
+
+@pytest.mark.parametrize("lam", [0.3, 1.0])
+def test_the_mixture_of_the_steps_without_and_with_gaps(lam):
+    """(1 - lam) K A(g) + lam m A(g, f), with two losses, one gap that has a gradient and one that has not."""
+    jacobian = random_jacobian(4, seed=5)
+    jacobian[3] = 0
+    losses = torch.cat([2 * weights_of("mgda", jacobian[:2]), torch.zeros(2)])
+    everything = torch.cat([3 * weights_of("mgda", jacobian[:3]), torch.zeros(1)])
+    found = Mixture(weighting_of("mgda"), 2, lam)(jacobian @ jacobian.T)
+    torch.testing.assert_close(found, (1 - lam) * losses + lam * everything)
