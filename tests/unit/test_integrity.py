@@ -11,6 +11,7 @@ from safetensors.numpy import load_file, save_file
 
 from fairmt.errors import FairMTError
 from fairmt.evaluation import COLUMNS, IDENTITY
+from fairmt.evidence import merge, of_runs
 from fairmt.integrity import (
     MANIFEST,
     check_manifest,
@@ -22,7 +23,7 @@ from fairmt.integrity import (
     read_metrics,
     write_evaluation,
 )
-from fairmt.provenance import environment, merge, of_runs
+from fairmt.provenance import environment
 
 RUN = {"seed": 0, "device": "cpu", "environment": environment()}
 

@@ -1,0 +1,110 @@
+"""Constrained training: the losses subject to a bound on every group's gap, one multiplier per constraint."""
+
+import torch
+from cooper import CMPState, Constraint, ConstraintState, ConstraintType
+from cooper.multipliers import DenseMultiplier
+from torch import Tensor, nn
+from torch.nn.functional import one_hot
+from torch.optim import Optimizer
+
+from fairmt.fairness.disparity import Cells, Observation
+from fairmt.methods.base import Batch, Method
+from fairmt.tasks import Task, decide
+
+CERTAIN = 1e4
+"""A logit whose sigmoid or softmax is 0 or 1 exactly."""
+
+
+class PrimalDual(Method):
+    """min mean_t L_t subject to |gap_{c,g}| <= eps for every cell c of every task and every group g.
+
+    gap_{c,g} is the mean benefit of group g in cell c minus the cell's mean over all groups; cells and
+    benefits are those of FairMT (`fairmt.fairness.disparity`). The two sides of a bound are two
+    constraints, gap <= eps and -gap <= eps, so that the noise of a batch has no sign: of |gap| the mean
+    would be above 0 for groups treated alike, and multipliers would rise for ever.
+
+    Gradients descend and multipliers ascend on a Lagrangian each, with proxy constraints (Cotter et al.,
+    *Optimization with Non-Differentiable Constraints*, 2019): the network sees the gaps of probabilities, the
+    multipliers those of the decisions. cooper (Gallego-Posada et al. 2025) has the Lagrangians and the
+    multipliers.
+
+    Parameters
+    ----------
+    criterion : {"eo", "dp"}
+        Equalised odds or demographic parity.
+    eps : float
+        Largest gap allowed: a difference of rates, or of means in training standard deviations.
+    eta : float
+        Step size of the multipliers; at .03 they and the network circle each other on some benchmarks.
+
+    Attributes
+    ----------
+    multiplier : DenseMultiplier
+        Of the constraints [2, C, G] in row-major order.
+    """
+
+    def __init__(self, tasks, groups, criterion: str, eps: float, eta: float = 0.01) -> None:
+        super().__init__(tasks, groups)
+        self.cells = Cells(self.tasks, len(self.groups), criterion)
+        self.eps = eps
+        self.multiplier = DenseMultiplier(num_constraints=2 * len(self.cells) * len(self.groups))
+        self.constraint = Constraint(ConstraintType.INEQUALITY, multiplier=self.multiplier)
+        self.ascent = torch.optim.SGD(self.multiplier.parameters(), lr=eta, maximize=True)
+
+    def optimizers(self, model: nn.Module) -> list[Optimizer]:
+        """The benchmark's, without the multipliers, whose ascent is a part of `backward`."""
+        return [self.budget.make_optimizer(model.parameters())]
+
+    def violations(self, outputs: dict[str, Tensor], batch: Batch) -> Tensor:
+        """gap - eps and -gap - eps of every cell and group, [2 C G]; 0 where nothing can be compared."""
+        gap, compared = gaps(self.cells.observe(outputs, batch.y, batch.group))
+        return ((torch.stack([gap, -gap]) - self.eps) * compared).flatten()
+
+    def backward(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
+        outputs, z = model(batch.x)
+        loss = self.loss(outputs, batch, z)
+        with torch.no_grad():
+            decided = {task.name: decision_outputs(task, outputs[task.name]) for task in self.tasks}
+            strict = self.violations(decided, batch)
+        state = ConstraintState(violation=self.violations(outputs, batch), strict_violation=strict)
+        problem = CMPState(loss=loss, observed_constraints={self.constraint: state})
+        problem.compute_primal_lagrangian().backward()
+        # Both gradients are of the point before the step, whichever side steps first.
+        self.ascent.zero_grad()
+        problem.compute_dual_lagrangian().backward()
+        self.ascent.step()
+        self.multiplier.post_step_()
+        return {
+            "loss": loss.detach(),
+            "largest_violation": strict.max(),
+            "multipliers": self.multiplier.weight.detach().sum(),
+        }
+
+
+def gaps(observed: Observation) -> tuple[Tensor, Tensor]:
+    """Mean benefit of a group in a cell minus the mean over all groups, and where it means something.
+
+    Returns
+    -------
+    gap : Tensor, [C, G]
+        Differentiable. Rows of unknown group are in neither mean.
+    compared : Tensor, [C, G], bool
+        Cells and groups with rows, where another group has rows in the cell too.
+    """
+    count = observed.member.T @ observed.one_hot
+    total = (observed.benefit * observed.member).T @ observed.one_hot
+    gap = total / count.clamp(min=1) - (total.sum(1) / count.sum(1).clamp(min=1))[:, None]
+    return gap, (count > 0) & ((count > 0).sum(1, keepdim=True) > 1)
+
+
+def decision_outputs(task: Task, output: Tensor) -> Tensor:
+    """Raw outputs [B, size] whose probabilities are the task's decisions, 0 or 1; regression is unchanged."""
+    if task.kind == "regression":
+        return output
+    decisions = decide(task, task.probabilities(output))
+    if task.kind == "classification":
+        decisions = one_hot(decisions, task.size)
+    return (2 * decisions - 1) * CERTAIN
+
+
+METHOD = PrimalDual
