@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from fairmt.arguments import make_folder
 from fairmt.config import Suite, read_benchmark, read_suite
 from fairmt.errors import FairMTError
-from fairmt.evidence import merge, of_runs
 from fairmt.files import atomic, write_text
 from fairmt.integrity import (
     check_manifest,
@@ -21,6 +20,7 @@ from fairmt.integrity import (
     read_metrics,
     write_evaluation,
 )
+from fairmt.run_provenance import merge, of_runs
 from fairmt.runs import PREPARED, RESULTS, data_digest, plan_suite, prepared_folder
 from fairmt.workflow import by_method, evaluation_paths
 from fairmt.yaml_files import choose

@@ -25,7 +25,7 @@ KNOWN = (
     "upgrad_fair",
     "uw",
     "fair_hsic",
-    "primal_dual",
+    "primal_dual_eo",
     "mta_f",
     "l2t_fmt",
     "fairbranch",
@@ -37,6 +37,16 @@ KNOWN = (
     "fairgrad",
     "aligned_mtl",
     "famo",
+    "primal_dual_dp",
+    "fairlearn_eg",
+    "mgda_fair",
+    "pcgrad_fair",
+    "cagrad_fair",
+    "nash_mtl_fair",
+    "fairgrad_fair",
+    "aligned_mtl_fair",
+    "famo_fair",
+    "uw_fair",
 )
 
 

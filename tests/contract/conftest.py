@@ -26,7 +26,14 @@ def _one_thread():
     torch.set_num_threads(before)
 
 
-@pytest.fixture(scope="session", params=method_names())
+def pytest_generate_tests(metafunc):
+    """One test per method; of folders with many variants, only where the test is for every variant."""
+    if "card" in metafunc.fixturenames:
+        every = metafunc.definition.get_closest_marker("every_variant") is not None
+        metafunc.parametrize("card", method_names(every), indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session")
 def card(request, tmp_path_factory):
     """The card of a method; the template's is that of a new folder, as `fairmt new-baseline` makes it."""
     if request.param != TEMPLATE:

@@ -9,6 +9,7 @@ from fairmt.methods.registry import BASELINES, LEARNING_RATE_FACTOR, read_cards
 from fairmt.optim import Budget
 from fairmt.tasks import Task
 
+pytestmark = pytest.mark.every_variant
 FOLDERS = sorted(path for path in BASELINES.iterdir() if path.is_dir())
 
 

@@ -50,6 +50,7 @@ def test_each_kind_alone(card, predictions_of, tiny, kind):
     assert_well_formed(read_meta(folder).tasks, *predictions_of(folder))
 
 
+@pytest.mark.every_variant
 def test_all_kinds_together_and_seeds(prepared, predictions_of):
     """Well-formed; the same bits for the same seed, other predictions for another."""
     first = predictions_of(prepared)

@@ -11,7 +11,6 @@ from safetensors.numpy import load_file, save_file
 
 from fairmt.errors import FairMTError
 from fairmt.evaluation import COLUMNS, IDENTITY
-from fairmt.evidence import merge, of_runs
 from fairmt.integrity import (
     MANIFEST,
     check_manifest,
@@ -24,6 +23,7 @@ from fairmt.integrity import (
     write_evaluation,
 )
 from fairmt.provenance import environment
+from fairmt.run_provenance import merge, of_runs
 
 RUN = {"seed": 0, "device": "cpu", "environment": environment()}
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from fairmt.config import read_suite
 from fairmt.errors import FairMTError
 from fairmt.methods.base import Method
 from fairmt.methods.registry import get_card, load_method, read_cards
@@ -114,3 +115,8 @@ def test_loading_needs_a_class(write, code, message):
     card = read_cards(write(CARD, code=code))["mine"]
     with pytest.raises(FairMTError, match=rf"method\.py: .*{message}"):
         load_method(card)
+
+
+def test_suite_quick_all_has_the_whole_registry_but_ablation_variants():
+    ablation = set(read_suite("ablation").ablation.variants)
+    assert set(read_suite("quick-all").methods) == set(read_cards()) - ablation
