@@ -25,7 +25,7 @@ from fairmt.evaluation import MEAN, evaluate_run
 from fairmt.metrics.absorption import head_absorption
 from fairmt.predictions import write_predictions
 from fairmt.results import read_results
-from fairmt.runs import Run, data_digest, plan, prepared_folder
+from fairmt.runs import Run, data_digest, plan_suite, prepared_folder
 
 SUITE = "planted"
 REFERENCE = "mtl_erm"
@@ -125,7 +125,7 @@ def main() -> None:
     parser.add_argument("--tolerance", type=float, default=TOLERANCE, help="relative loss of utility allowed")
     options = parser.parse_args()
     suite, metrics, _ = read_results(SUITE)
-    planned = plan(suite)
+    _, planned = plan_suite(SUITE)
     for benchmark in suite.benchmarks:
         found = table(benchmark, metrics, planned, options.tolerance)
         print(f"\n{benchmark}\n\n{tabulate(found, headers='keys', tablefmt='github', showindex=False)}")

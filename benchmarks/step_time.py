@@ -1,6 +1,6 @@
 """Time of a training step of every method, relative to multi-task ERM in the same run.
 
-    python benchmarks/step_time.py [--tasks 3 12] [--threads 2]
+    python benchmarks/step_time.py [--tasks 3 12] [--threads 2] [--methods fairmt_eo upgrad ...]
 
 Generated data, batch 512, an MLP trunk 100-256-128 and heads of 32; methods take turns, and the median over
 rounds is reported, so that a busy machine slows all of them alike. Prints a Markdown table.
@@ -76,11 +76,11 @@ class Stepper:
         return (time.perf_counter() - started) / steps
 
 
-def measure(count: int) -> dict[str, float]:
+def measure(count: int, cards: list[Card]) -> dict[str, float]:
     """Median step time per method, in seconds, on ``count`` tasks."""
     tasks = tasks_of(count)
     batch = batch_of(tasks)
-    steppers = {name: Stepper(card, tasks) for name, card in read_cards().items() if not card.is_control}
+    steppers = {card.name: Stepper(card, tasks) for card in cards}
     for stepper in steppers.values():
         stepper.run(batch, WARM_UP)
     times: dict[str, list[float]] = {name: [] for name in steppers}
@@ -94,9 +94,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--tasks", type=int, nargs="+", default=[3, 12])
     parser.add_argument("--threads", type=int, default=2)
+    trained = {name: card for name, card in read_cards().items() if not (card.is_control or card.is_external)}
+    parser.add_argument("--methods", nargs="+", choices=trained, default=list(trained), metavar="METHOD")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    columns = {count: measure(count) for count in options.tasks}
+    cards = [trained[name] for name in dict.fromkeys(["mtl_erm", *options.methods])]
+    columns = {count: measure(count, cards) for count in options.tasks}
     rows = [
         [name, *(f"{times[name] / times['mtl_erm']:.2f}" for times in columns.values())]
         for name in columns[options.tasks[0]]

@@ -20,7 +20,7 @@ CONFIG = {
 
 
 WHOLE_CONTRACT = 2
-"""Variants of a folder beyond this many, which exchange a parameter, pass the tests marked ``every_variant``."""
+"""Variants of a folder beyond this many exchange a parameter; they pass tests marked ``every_variant``."""
 
 
 def method_names(every_variant):
