@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn.functional import one_hot
 from torch.optim import Optimizer
 
-from fairmt.fairness.disparity import Cells, Observation
+from fairmt.fairness.disparity import Cells
 from fairmt.methods.base import Batch, Method
 from fairmt.tasks import Task, decide
 
@@ -57,8 +57,30 @@ class PrimalDual(Method):
 
     def violations(self, outputs: dict[str, Tensor], batch: Batch) -> Tensor:
         """gap - eps and -gap - eps of every cell and group, [2 C G]; 0 where nothing can be compared."""
-        gap, compared = gaps(self.cells.observe(outputs, batch.y, batch.group))
+        gap, compared = self.gaps(outputs, batch)
         return ((torch.stack([gap, -gap]) - self.eps) * compared).flatten()
+
+    def gaps(self, outputs: dict[str, Tensor], batch: Batch) -> tuple[Tensor, Tensor]:
+        """Mean benefit of a group in a cell minus the mean over all groups, and where it means something.
+
+        Returns
+        -------
+        gap : Tensor, [C, G]
+            Differentiable. Rows of unknown group are in neither mean.
+        compared : Tensor, [C, G], bool
+            Cells and groups with rows, where another group has rows in the cell too.
+        """
+        ordered = [outputs[task.name] for task in self.tasks]
+        labels = [batch.y[task.name] for task in self.tasks]
+        observed = self.cells.observe(ordered, batch.y, batch.group)
+        # What is observed has no gradient, as FairMT needs none.
+        columns = [
+            scores(*each, self.cells.criterion) for each in zip(self.tasks, ordered, labels, strict=True)
+        ]
+        counted = self.cells.benefits(torch.cat(columns, 1)) * observed.member
+        count, total = observed.member.T @ observed.one_hot, counted.T @ observed.one_hot
+        gap = total / count.clamp(min=1) - (total.sum(1) / count.sum(1).clamp(min=1))[:, None]
+        return gap, (count > 0) & ((count > 0).sum(1, keepdim=True) > 1)
 
     def backward(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
         outputs, z = model(batch.x)
@@ -81,20 +103,11 @@ class PrimalDual(Method):
         }
 
 
-def gaps(observed: Observation) -> tuple[Tensor, Tensor]:
-    """Mean benefit of a group in a cell minus the mean over all groups, and where it means something.
-
-    Returns
-    -------
-    gap : Tensor, [C, G]
-        Differentiable. Rows of unknown group are in neither mean.
-    compared : Tensor, [C, G], bool
-        Cells and groups with rows, where another group has rows in the cell too.
-    """
-    count = observed.member.T @ observed.one_hot
-    total = (observed.benefit * observed.member).T @ observed.one_hot
-    gap = total / count.clamp(min=1) - (total.sum(1) / count.sum(1).clamp(min=1))[:, None]
-    return gap, (count > 0) & ((count > 0).sum(1, keepdim=True) > 1)
+def scores(task: Task, output: Tensor, y: Tensor, criterion: str) -> Tensor:
+    """The scores that the benefits of `Cells` are sums of, [B, size]; differentiable."""
+    if task.kind != "regression":
+        return task.probabilities(output)
+    return output if criterion == "dp" else output - task.standardise(torch.where(task.labelled(y), y, 0.0))
 
 
 def decision_outputs(task: Task, output: Tensor) -> Tensor:
