@@ -120,6 +120,10 @@ def relative_change(
     evidence: Evidence, benchmarks: Sequence[str], method: str, reference: str, criterion: str
 ) -> pd.Series:
     """Mean over tasks, then benchmarks, of the relative change of a gap; -0.4 is 40 % less."""
+    for benchmark in benchmarks:
+        tasks = evidence.tasks(benchmark, reference, criterion, criterion).columns
+        if len(tasks) and set(tasks) == set(evidence.within_chance(benchmark, reference, criterion)):
+            raise Untestable(f"every gap of {reference} on {benchmark} is within chance")
     return _mean_over(
         {
             benchmark: task_changes(evidence, benchmark, method, reference, criterion, criterion)
@@ -133,14 +137,13 @@ def task_changes(
 ) -> pd.Series:
     """Mean over tasks of a metric's relative change, per seed; knob values selected for ``criterion``.
 
-    Tasks on which the reference's gap is within chance are left out: there is nothing to reduce.
+    Of the gap's own change, tasks on which the reference's gap is within chance are left out: there is
+    nothing to reduce. NaN if that leaves none.
     """
     after = evidence.tasks(benchmark, method, criterion, metric)
     before = evidence.tasks(benchmark, reference, criterion, metric).reindex(columns=after.columns)
-    chance = evidence.within_chance(benchmark, reference, criterion)
+    chance = evidence.within_chance(benchmark, reference, criterion) if metric == criterion else []
     kept = after.columns.difference(chance)
-    if chance and kept.empty:
-        raise Untestable(f"every gap of {reference} on {benchmark} is within chance")
     seeds = after.index.intersection(before.index)
     return pd.Series(
         {seed: mean_relative_change(after.loc[seed, kept], before.loc[seed, kept]) for seed in seeds},

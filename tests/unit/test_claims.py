@@ -109,6 +109,17 @@ def test_tasks_whose_gap_is_within_chance_are_left_out_and_named(tmp_path, kind)
     assert "on adult the gap is within chance and left out: hours" in outcome.reason
 
 
+def test_where_every_gap_is_within_chance_nothing_can_be_tested(tmp_path):
+    suite = make_suite()
+    metrics = make_metrics(suite)
+    floors = metrics["metric"] == "delta_eo_floor"
+    outcome = outcome_of(
+        tmp_path, metrics.assign(value=metrics["value"].mask(floors, 0.5)), make_context(suite)
+    )
+    assert outcome.verdict == UNTESTABLE
+    assert outcome.reason == "every gap of mtl_erm on adult is within chance"
+
+
 def test_levelling_down_without_a_closed_gap_cannot_be_tested(tmp_path):
     suite = make_suite()
     metrics = make_metrics(suite, effects={"fairmt_eo": (0.80, 0.2, 0.12, 0.0)})
