@@ -1,4 +1,4 @@
-"""Whether FairMT meets its constraint: C and the multiplier over training, from the histories of a suite's runs.
+"""Whether FairMT meets its constraint: C and the multiplier over training, from a suite's histories.
 
     snakemake --config suite=open -- runs && python benchmarks/constraint.py [SUITE]
 
