@@ -1,5 +1,7 @@
 """Small Jacobians, and the weights that a balancing method of the registry gives their rows."""
 
+import functools
+
 import torch
 
 from fairmt.methods.registry import get_card, load_method
@@ -23,13 +25,18 @@ JACOBIANS = {
 RANK_DEFICIENT = random_jacobian(6, 3, seed=3)
 
 
+@functools.cache
+def method_of(name):
+    """Card and class of a method, read once."""
+    card = get_card(name)
+    return card, load_method(card)
+
+
 def weighting_of(name, **params):
     """A of a method: Gram matrix [m, m] -> weights [m]."""
-    card = get_card(name)
+    card, method = method_of(name)
     tasks = [Task("t", "regression", 1)]
-    return load_method(card)(
-        tasks, ["x", "y"], **card.method_params(card.knob_values[2]) | params
-    ).mixture.weighting
+    return method(tasks, ["x", "y"], **card.method_params(card.knob_values[2]) | params).mixture.weighting
 
 
 def weights_of(name, jacobian, **params):

@@ -88,7 +88,7 @@ def test_means_of_certain_predictions_are_fairlearns_rates():
     task = Task("t", "detection", 3)
     means = {
         criterion: Cells([task], 3, criterion)
-        .observe({"t": 200 * (decided.T - 0.5)}, {"t": y.T}, group)
+        .observe([200 * (decided.T - 0.5)], {"t": y.T}, group)
         .sums()
         .means()
         for criterion in ("eo", "dp")

@@ -17,7 +17,7 @@ from fairmt.external import run_external, write_job
 from fairmt.integrity import check_manifest
 from fairmt.methods.registry import BASELINES, read_cards
 from fairmt.predictions import read_predictions
-from fairmt.runs import run_hash
+from fairmt.runs import method_code, run_hash
 
 IDENTITY = {"benchmark": "tiny", "method": "outsider", "hash8": "0123abcd", "seed": 3}
 CONFIG = {"supervision": {"regime": "mcar", "rate": 0.3}}
@@ -95,7 +95,7 @@ def test_predictions_and_manifest_are_taken_over(tiny, tmp_path, program):
         ("import sys; print('no beads'); sys.exit(3)", r"exit status 3:\nno beads"),
         ("pass", "wrote no predictions.parquet into its folder"),
         (PROGRAM.replace('split": [', 'splt": ['), "predictions.parquet: column 'split' is missing"),
-        (PROGRAM.replace("/ 2]", "* float('nan')]"), "task 'two': 240 values are not finite"),
+        (PROGRAM.replace("/ 2]", "* float('inf')]"), "task 'two': 240 values are not finite"),
     ],
 )
 def test_a_command_that_fails_leaves_nothing_and_says_why(tiny, tmp_path, program, text, message):
@@ -137,7 +137,8 @@ def test_the_hash_covers_the_folders_code_in_any_language(tmp_path, name, text, 
     config = read_benchmark("synthetic")
 
     def current():
-        return run_hash("synthetic", config, "data", read_cards(tmp_path)["fairlearn_eg"], 0.05)
+        card = read_cards(tmp_path)["fairlearn_eg"]
+        return run_hash("synthetic", config, "data", card, 0.05, method_code(card))
 
     before = current()
     path = tmp_path / "fairlearn_eg" / name

@@ -14,7 +14,8 @@ from fairmt.tasks import Task
 BALANCING = sorted(
     name
     for name, card in read_cards().items()
-    if not name.endswith("_fair") and not card.is_control and issubclass(load_method(card), JacobianMethod)
+    if not (name.endswith("_fair") or card.is_control or card.is_external)
+    and issubclass(load_method(card), JacobianMethod)
 )
 DiffEOdd = load_method(get_card("diff_eodd"))
 GROUPS = ("x", "y")
