@@ -15,7 +15,7 @@ from fairmt.methods.registry import read_cards
 from fairmt.reporting.claims_file import CLAIMS, read_claims_file
 from fairmt.reporting.context import Context, read_context
 from fairmt.reporting.layout import Cell, Section, bracketed, markdown
-from fairmt.reporting.measures import CHANCE_LEFT_OUT, MEASURES, Evidence, Untestable
+from fairmt.reporting.measures import BY_TASK, MEASURES, Evidence, Untestable
 from fairmt.reporting.summary import selected_runs
 from fairmt.statistics import Interval, t_interval
 
@@ -138,16 +138,15 @@ def _remarks(claim: Claim, measured: dict[str, Interval], evidence: Evidence) ->
     outside = evidence.outside_tolerance(method, criterion)
     if outside and claim.measure["kind"] != "hypervolume-difference":
         remarks.append(f"no knob value of {method} is within the utility tolerance on {', '.join(outside)}")
-    if claim.measure["kind"] in CHANCE_LEFT_OUT:
-        reference = claim.measure.get("reference", evidence.context.suite.reference)
-        left_out = {
-            name: evidence.within_chance(name, reference, criterion) for name in evidence.context.benchmarks
-        }
-        remarks += [
-            f"on {name} the gap is within chance and left out: {', '.join(tasks)}"
-            for name, tasks in left_out.items()
-            if tasks
-        ]
+    reference = claim.measure.get("reference", evidence.context.suite.reference)
+    for name in evidence.context.benchmarks:
+        if claim.measure["kind"] in BY_TASK:
+            left_out = evidence.left_out(name, reference, criterion)
+            remarks += [f"left out: {task} on {name}, which {why}" for task, why in left_out.items()]
+        elif claim.measure["kind"] == "hypervolume-difference" and not evidence.has_headline(
+            name, reference, criterion
+        ):
+            remarks.append(f"left out: {name}, where a task has too few samples in a group")
     return remarks
 
 

@@ -61,13 +61,24 @@ class Evidence:
         rows = rows[(rows["criterion"] == criterion) & (rows["metric"] == metric)]
         return rows[rows["task"] != "mean"].pivot_table("value", "seed", "task", dropna=False)
 
-    def within_chance(self, benchmark: str, reference: str, criterion: str) -> list[str]:
-        """Tasks on which the reference's mean gap is no larger than groups dealt out at random would have."""
+    def left_out(self, benchmark: str, reference: str, criterion: str) -> dict[str, str]:
+        """Tasks that tell nothing about a gap, with the reason.
+
+        That of the reference cannot be measured with any seed, or its mean is no larger than groups dealt
+        out at random would have.
+        """
         gap, floor = (
             self.tasks(benchmark, reference, criterion, metric).mean()
             for metric in (criterion, f"{criterion}_floor")
         )
-        return sorted(gap.index[gap <= floor.reindex(gap.index)])
+        unmeasured = dict.fromkeys(gap.index[gap.isna()], "has too few samples in a group")
+        chance = gap.index[gap <= floor.reindex(gap.index)]
+        return dict(sorted((unmeasured | dict.fromkeys(chance, "is within chance")).items()))
+
+    def has_headline(self, benchmark: str, reference: str, criterion: str) -> bool:
+        """Whether the mean of a gap over tasks can be measured, which one unmeasured task prevents."""
+        gaps = self.tasks(benchmark, reference, criterion, criterion)
+        return gaps.empty or not gaps.isna().all().any()
 
     def benefits(self, benchmark: str, method: str, criterion: str) -> pd.DataFrame:
         """Benefit of each group of the training attribute: rows (seed, task, cell), a column per group."""
@@ -122,8 +133,8 @@ def relative_change(
     """Mean over tasks, then benchmarks, of the relative change of a gap; -0.4 is 40 % less."""
     for benchmark in benchmarks:
         tasks = evidence.tasks(benchmark, reference, criterion, criterion).columns
-        if len(tasks) and set(tasks) == set(evidence.within_chance(benchmark, reference, criterion)):
-            raise Untestable(f"every gap of {reference} on {benchmark} is within chance")
+        if len(tasks) and set(tasks) == set(evidence.left_out(benchmark, reference, criterion)):
+            raise Untestable(f"no gap of {reference} on {benchmark} can be told from chance")
     return _mean_over(
         {
             benchmark: task_changes(evidence, benchmark, method, reference, criterion, criterion)
@@ -137,13 +148,12 @@ def task_changes(
 ) -> pd.Series:
     """Mean over tasks of a metric's relative change, per seed; knob values selected for ``criterion``.
 
-    Of the gap's own change, tasks on which the reference's gap is within chance are left out: there is
-    nothing to reduce. NaN if that leaves none.
+    Of the gap's own change, tasks that tell nothing about it are left out. NaN if that leaves none.
     """
     after = evidence.tasks(benchmark, method, criterion, metric)
     before = evidence.tasks(benchmark, reference, criterion, metric).reindex(columns=after.columns)
-    chance = evidence.within_chance(benchmark, reference, criterion) if metric == criterion else []
-    kept = after.columns.difference(chance)
+    left_out = evidence.left_out(benchmark, reference, criterion) if metric == criterion else {}
+    kept = after.columns.difference(list(left_out))
     seeds = after.index.intersection(before.index)
     return pd.Series(
         {seed: mean_relative_change(after.loc[seed, kept], before.loc[seed, kept]) for seed in seeds},
@@ -179,15 +189,14 @@ def levelling_down(
     """Benefit that the best-served groups lose, over the gap between groups that is closed.
 
     Both are summed over the cells of `fairmt.metrics.benefits`, tasks and benchmarks; the best-served
-    group of a cell is that of ``reference``, and a gap is the highest minus the lowest benefit. Tasks
-    on which the reference's gap is within chance are left out. 0 is levelling up, 1 pure levelling down.
+    group of a cell is that of ``reference``, and a gap is the highest minus the lowest benefit. Tasks that
+    tell nothing about the gap are left out. 0 is levelling up, 1 pure levelling down.
     """
     lost, closed = [], []
     for benchmark in benchmarks:
-        chance = evidence.within_chance(benchmark, reference, criterion)
-        before = evidence.benefits(benchmark, reference, criterion).drop(
-            chance, level="task", errors="ignore"
-        )
+        before = evidence.benefits(benchmark, reference, criterion)
+        nothing = list(evidence.left_out(benchmark, reference, criterion))
+        before = before.drop(nothing, level="task", errors="ignore")
         after = evidence.benefits(benchmark, method, criterion).reindex_like(before)
         # A method may favour another group than the reference does: that is its gap all the same.
         gap_before, gap_after = (frame.max(axis=1) - frame.min(axis=1) for frame in (before, after))
@@ -207,10 +216,14 @@ def hypervolume_difference(
     """Mean over benchmarks of the lead in hypervolume, as a share of the box that both fronts span.
 
     The box reaches from the worst utility and the worst gap of the two methods, the reference point,
-    to the best ones, over all knob values and seeds.
+    to the best ones, over all knob values and seeds. Benchmarks on which the mean gap cannot be measured
+    are left out.
     """
+    measured = [name for name in benchmarks if evidence.has_headline(name, reference, criterion)]
+    if not measured:
+        raise Untestable("the mean gap over tasks cannot be measured on any benchmark")
     leads = {}
-    for benchmark in benchmarks:
+    for benchmark in measured:
         fronts = [evidence.front(benchmark, name, criterion) for name in (method, reference)]
         box = Box.around(pd.concat(fronts), criterion)
         after, before = (box.shares(front, criterion) for front in fronts)
@@ -225,8 +238,8 @@ MEASURES: dict[str, tuple[Measure, str]] = {
     "hypervolume-difference": (hypervolume_difference, "% of the box"),
 }
 """Each measure with the unit of its value times 100."""
-CHANCE_LEFT_OUT = frozenset({"relative-change", "levelling-down"})
-"""Measures that leave tasks out whose gap is within chance."""
+BY_TASK = frozenset({"relative-change", "levelling-down"})
+"""Measures that leave tasks out which tell nothing about the gap."""
 
 
 def _of(rows: pd.DataFrame, benchmark: str, method: str) -> pd.DataFrame:

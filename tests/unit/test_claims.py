@@ -106,7 +106,27 @@ def test_tasks_whose_gap_is_within_chance_are_left_out_and_named(tmp_path, kind)
         tmp_path, metrics.assign(value=metrics["value"].mask(chance, 0.5)), make_context(suite), kind=kind
     )
     assert outcome.measured == alone.measured
-    assert "on adult the gap is within chance and left out: hours" in outcome.reason
+    assert "left out: hours on adult, which is within chance" in outcome.reason
+
+
+def test_what_cannot_be_measured_is_left_out_and_named(tmp_path):
+    """A task without enough samples: of the change, that task; of the fronts, whose points are means, all."""
+    suite = make_suite(benchmarks=("adult", "second"))
+    metrics = make_metrics(suite, noise=0.0)
+    missing = (metrics["benchmark"] == "second") & (metrics["metric"] == "delta_eo")
+    missing &= metrics["task"].isin(["hours", "mean"])
+    metrics = metrics.assign(value=metrics["value"].mask(missing))
+    outcome = outcome_of(tmp_path, metrics, make_context(suite))
+    assert outcome.measured[""].mean == pytest.approx(-0.4)
+    assert "left out: hours on second, which has too few samples in a group" in outcome.reason
+    measure = {"kind": "hypervolume-difference", "reference": "diff_dp", "at_most": None, "at_least": 0.0}
+    front = outcome_of(tmp_path, metrics, make_context(suite), **measure)
+    alone = make_suite()
+    assert (
+        front.measured
+        == outcome_of(tmp_path, make_metrics(alone, noise=0.0), make_context(alone), **measure).measured
+    )
+    assert "left out: second, where a task has too few samples" in front.reason
 
 
 def test_where_every_gap_is_within_chance_nothing_can_be_tested(tmp_path):
@@ -117,7 +137,7 @@ def test_where_every_gap_is_within_chance_nothing_can_be_tested(tmp_path):
         tmp_path, metrics.assign(value=metrics["value"].mask(floors, 0.5)), make_context(suite)
     )
     assert outcome.verdict == UNTESTABLE
-    assert outcome.reason == "every gap of mtl_erm on adult is within chance"
+    assert outcome.reason == "no gap of mtl_erm on adult can be told from chance"
 
 
 def test_levelling_down_without_a_closed_gap_cannot_be_tested(tmp_path):
