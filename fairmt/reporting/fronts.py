@@ -82,7 +82,9 @@ def draw_fronts(metrics: pd.DataFrame, context: Context) -> Figure:
 def _draw_panel(axis: Axes, panel: pd.DataFrame, context: Context, style: Mapping[str, Style]) -> None:
     competing = panel[~panel["method"].isin(context.controls)].dropna(subset=["x", "y"])
     if competing.empty:
-        axis.text(0.5, 0.5, "no results", ha="center", va="center", transform=axis.transAxes)
+        # Runs without a gap: one task's cannot be measured, so their mean cannot.
+        why = "no results" if panel.empty else "not measured: in one task, a group has too few samples"
+        axis.text(0.5, 0.5, why, ha="center", va="center", transform=axis.transAxes)
         axis.set_xticks([])
         axis.set_yticks([])
         return
