@@ -57,7 +57,7 @@ class Stepper:
 
     def __init__(self, card: Card, tasks: tuple[Task, ...]) -> None:
         torch.manual_seed(0)
-        trunk, heads = build_trunk_and_heads(MODEL, FEATURES, tasks)
+        trunk, heads = build_trunk_and_heads(MODEL, (FEATURES,), tasks)
         params = card.method_params(card.knob_values[2])
         self.method: Method = load_method(card)(tasks, GROUPS, **params)
         self.method.budget = BUDGET

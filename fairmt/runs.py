@@ -8,6 +8,7 @@ from typing import Any
 
 from fairmt.config import SUITES, Suite, read_benchmark, read_suite
 from fairmt.data.dataset import load_dataset
+from fairmt.data.features import modality
 from fairmt.digest import code_digest, hash8, module_file
 from fairmt.errors import FairMTError
 from fairmt.methods.registry import Card, read_cards
@@ -122,6 +123,7 @@ def run_hash(
         card.method_params(knob_value),
         card.learning_rate_factor(knob_value),
         code,
+        code_digest(module_file(f"fairmt.models.trunks.{config['model']['trunk']}")),
     )
 
 
@@ -153,7 +155,9 @@ def data_digest(benchmark: str, config: dict[str, Any]) -> str:
         {key: config[key] for key in keys},
         [(file.name, file.sha256) for file in dataset.files],
         code_digest(
-            module_file("fairmt.data.prepare"), module_file(f"fairmt.data.datasets.{config['dataset']}")
+            module_file("fairmt.data.prepare"),
+            module_file(f"fairmt.data.datasets.{config['dataset']}"),
+            module_file(f"fairmt.data.features.{modality(config['features'])}"),
         ),
     )
 

@@ -162,7 +162,7 @@ def train(
 def build(job: Job, data: TrainingData, device: torch.device) -> tuple[Method, nn.Module]:
     """The method and its network: equal trunks and heads for every method of a seed."""
     torch.manual_seed(job.seed_for("init"))
-    trunk, heads = build_trunk_and_heads(job.config["model"], data.x.shape[1], data.meta.tasks)
+    trunk, heads = build_trunk_and_heads(job.config["model"], data.x.shape[1:], data.meta.tasks)
     torch.manual_seed(job.seed_for("method"))
     method = job.method(data.meta.tasks, data.meta.train_groups, **job.params)
     method.budget = job.budget

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -52,11 +52,15 @@ class Table:
         The dataset's own ``"train"`` or ``"test"`` per row, if it has one.
     notes : mapping of str to int
         Row counts that readers of a table should know: rows read, and rows that a filter left out.
+    images : sequence of (Path, str), optional
+        Of every row, in the order of ``frame``: a ZIP archive or a folder, and the name of the row's
+        image file in it.
     """
 
     frame: pd.DataFrame
     split: pd.Series | None = None
     notes: Mapping[str, int] = field(default_factory=dict)
+    images: Sequence[tuple[Path, str]] | None = None
 
 
 @dataclass(frozen=True)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 from fairmt.data.dataset import Dataset, RawFile, Table, load_dataset
-from fairmt.data.features import build_features
+from fairmt.data.features import modality
 from fairmt.data.fetch import sha256_of
 from fairmt.data.labels import cross_groups, make_task, read_groups, read_labels
 from fairmt.data.prepared import SPLITS, Meta
@@ -52,10 +54,11 @@ def prepare(
     dataset = load_dataset(config["dataset"])
     sources = {file.name: _verified(raw / file.name, file) for file in dataset.files}
     table = dataset.load(raw, config["options"])
-    _check_table(table, dataset, config)
+    inputs = input_module(config["features"])
+    _check_table(table, dataset, config, inputs.columns(config["features"]))
     split = split_rows(table, dataset.name, config["split"], seed)
     train = split == 0
-    x, features = build_features(table.frame, train, config["features"])
+    x, features = inputs.build(table, train, config["features"])
     groups, group_names = _groups(table, config["sensitive"]["attributes"])
     _check_groups(groups, group_names, train)
     labels = {name: read_labels(table.frame, name, spec) for name, spec in config["tasks"].items()}
@@ -86,6 +89,11 @@ def prepare(
     return meta
 
 
+def input_module(spec: Mapping[str, Any]) -> ModuleType:
+    """The module that makes the inputs of a benchmark with this ``features:`` section."""
+    return importlib.import_module(f"fairmt.data.features.{modality(spec)}")
+
+
 def _verified(path: Path, file: RawFile) -> str:
     """The SHA-256 of a raw file, which must be one of the pinned ones."""
     if not path.exists():
@@ -99,7 +107,7 @@ def _verified(path: Path, file: RawFile) -> str:
     return found
 
 
-def _check_table(table: Table, dataset: Dataset, config: Mapping[str, Any]) -> None:
+def _check_table(table: Table, dataset: Dataset, config: Mapping[str, Any], features: list[str]) -> None:
     """The columns that the configuration names: all there, and none of them a leak."""
     index = table.frame.index
     if not index.is_unique:
@@ -109,7 +117,6 @@ def _check_table(table: Table, dataset: Dataset, config: Mapping[str, Any]) -> N
     labels = {column: name for name, spec in config["tasks"].items() for column in spec["columns"]}
     attributes = config["sensitive"]["attributes"]
     sensitive = {spec["column"]: name for name, spec in attributes.items() if "column" in spec}
-    features = [*config["features"].get("numeric", ()), *config["features"].get("categorical", ())]
     wanted = (
         [(column, f"tasks.{task}") for column, task in labels.items()]
         + [(column, f"sensitive.attributes.{name}") for column, name in sensitive.items()]

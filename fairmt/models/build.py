@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,15 +14,16 @@ from fairmt.tasks import Task
 
 
 def build_trunk_and_heads(
-    config: Mapping[str, Any], inputs: int, tasks: Sequence[Task]
+    config: Mapping[str, Any], shape: Sequence[int], tasks: Sequence[Task]
 ) -> tuple[nn.Module, nn.ModuleDict]:
-    """A trunk for ``inputs`` features, and one head per task.
+    """A trunk for inputs [B, shape], and one head per task.
 
     Parameters
     ----------
     config : mapping
-        ``trunk`` (``mlp``), ``widths``, ``head_widths`` and ``dropout``.
-    inputs : int
+        ``trunk`` (a module in ``fairmt/models/trunks/``) with its own keys, and ``head_widths``.
+    shape : sequence of int
+        Of one input.
     tasks : sequence of Task
 
     Raises
@@ -32,7 +34,6 @@ def build_trunk_and_heads(
     for task in tasks:
         if hasattr(nn.ModuleDict, task.name):
             raise FairMTError(f"task {task.name!r}: torch.nn.ModuleDict reserves this name; choose another")
-    trunk = mlp(inputs, config["widths"], dropout=config["dropout"])
-    width = config["widths"][-1]
+    trunk, width = importlib.import_module(f"fairmt.models.trunks.{config['trunk']}").build(config, shape)
     heads = {task.name: mlp(width, config["head_widths"], task.size) for task in tasks}
     return trunk, nn.ModuleDict(heads)

@@ -153,7 +153,7 @@ def test_steps_on_degenerate_batches_stay_finite(card, method, prepared, case):
         pytest.skip(f"{card.name} needs complete batches")
     meta = read_meta(prepared)
     torch.manual_seed(0)
-    trunk, heads = build_trunk_and_heads(CONFIG["model"], 6, meta.tasks)
+    trunk, heads = build_trunk_and_heads(CONFIG["model"], (6,), meta.tasks)
     made = method(meta.tasks, meta.train_groups, **card.method_params(card.knob_values[-1]))
     made.budget = Budget(**CONFIG["training"])
     model = made.build(trunk, heads)

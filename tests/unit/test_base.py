@@ -31,7 +31,7 @@ def make(method):
     torch.manual_seed(0)
     made = method(TASKS, ["x", "y"])
     made.budget = BUDGET
-    return made, made.build(*build_trunk_and_heads(CONFIG, 4, TASKS))
+    return made, made.build(*build_trunk_and_heads(CONFIG, (4,), TASKS))
 
 
 def test_default_loss_is_the_mean_over_tasks_present():

@@ -35,7 +35,7 @@ def made(tasks=TASKS, dropout=0.0, groups=GROUPS, lam=1.0, tau=0.7, seed=0):
     config = {"trunk": "mlp", "widths": [8, 6, 5], "head_widths": [4], "dropout": dropout}
     method = FairBranch(tasks, groups, lam=lam, tau=tau)
     method.budget = BUDGET
-    model = method.build(*build_trunk_and_heads(config, 5, tasks))
+    model = method.build(*build_trunk_and_heads(config, (5,), tasks))
     method.optimizers(model)
     return method, model
 

@@ -26,7 +26,7 @@ BUDGET = Budget(steps=10, batch_size=40, optimizer="sgd", learning_rate=0.05, we
 def model():
     torch.manual_seed(0)
     config = {"trunk": "mlp", "widths": [8, 6], "head_widths": [4], "dropout": 0.0}
-    return Method(TASKS, GROUPS).build(*build_trunk_and_heads(config, 5, TASKS))
+    return Method(TASKS, GROUPS).build(*build_trunk_and_heads(config, (5,), TASKS))
 
 
 def batch_of(seed, unlabelled=()):

@@ -30,7 +30,7 @@ TASKS = (
 def model():
     torch.manual_seed(0)
     config = {"trunk": "mlp", "widths": [8, 6], "head_widths": [4], "dropout": 0.0}
-    return Method(TASKS, GROUPS).build(*build_trunk_and_heads(config, 5, TASKS))
+    return Method(TASKS, GROUPS).build(*build_trunk_and_heads(config, (5,), TASKS))
 
 
 @pytest.fixture

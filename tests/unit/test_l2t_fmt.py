@@ -32,7 +32,7 @@ def made(tasks=TASKS, groups=GROUPS, lam=1.0):
     config = {"trunk": "mlp", "widths": [8, 6], "head_widths": [4], "dropout": 0.0}
     method = L2TFMT(tasks, groups, lam=lam)
     method.budget = Budget(steps=100, batch_size=20, optimizer="adam", learning_rate=0.01, weight_decay=0.0)
-    return method, method.build(*build_trunk_and_heads(config, 5, tasks))
+    return method, method.build(*build_trunk_and_heads(config, (5,), tasks))
 
 
 @pytest.fixture

@@ -43,7 +43,7 @@ def test_learning_rates_are_divided_by_ten_at_the_given_steps(tmp_path):
     budget = _budget(decay_every=3)
     method = Method(TASKS, ("f", "m"))
     method.budget = budget
-    model = method.build(*build_trunk_and_heads(MODEL, 2, TASKS))
+    model = method.build(*build_trunk_and_heads(MODEL, (2,), TASKS))
     rows = TrainingRows(torch.randn(9, 2), {"a": torch.zeros(9)}, torch.zeros(9, dtype=torch.int64))
     loop = Loop(budget, method, model, rows, _seed_for, tmp_path / "checkpoint", "stamp")
     loop.run(checkpoint_seconds=1e9)

@@ -15,7 +15,7 @@ CONFIG = {"trunk": "mlp", "widths": [7, 5], "head_widths": [6], "dropout": 0.0}
 
 def build(kind, seed=0):
     torch.manual_seed(seed)
-    return kind(*build_trunk_and_heads(CONFIG, 4, TASKS))
+    return kind(*build_trunk_and_heads(CONFIG, (4,), TASKS))
 
 
 def test_shapes_of_outputs_and_representations():
@@ -81,4 +81,4 @@ def test_dropout_follows_every_hidden_layer():
 
 def test_a_task_name_that_torch_reserves_is_refused():
     with pytest.raises(FairMTError, match="'values'"):
-        build_trunk_and_heads(CONFIG, 4, [Task("values", "regression", 1)])
+        build_trunk_and_heads(CONFIG, (4,), [Task("values", "regression", 1)])

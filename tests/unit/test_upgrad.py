@@ -33,7 +33,7 @@ def test_no_task_is_made_worse_where_the_mean_would():
     tasks = (Task("up", "regression", 1, weight=10.0), Task("down", "regression", 1))
     torch.manual_seed(0)
     config = {"trunk": "mlp", "widths": [8, 6], "head_widths": [], "dropout": 0.0}
-    model = Method(tasks, ["x", "y"]).build(*build_trunk_and_heads(config, 5, tasks))
+    model = Method(tasks, ["x", "y"]).build(*build_trunk_and_heads(config, (5,), tasks))
     model.heads["down"].load_state_dict(model.heads["up"].state_dict())
     x = torch.randn(20, 5)
     y = {"up": 3 * x[:, :1], "down": x[:, 1:2] - 3 * x[:, :1]}

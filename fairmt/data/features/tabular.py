@@ -9,14 +9,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from fairmt.data.dataset import Table
 from fairmt.errors import FairMTError
 
 MISSING = "(missing)"
 
 
-def build_features(
-    frame: pd.DataFrame, train: np.ndarray, spec: Mapping[str, Any]
-) -> tuple[np.ndarray, tuple[str, ...]]:
+def columns(spec: Mapping[str, Any]) -> list[str]:
+    """The table's columns that become features."""
+    return [*spec.get("numeric", ()), *spec.get("categorical", ())]
+
+
+def build(table: Table, train: np.ndarray, spec: Mapping[str, Any]) -> tuple[np.ndarray, tuple[str, ...]]:
     """Feature matrix and feature names; every constant is taken from the training rows.
 
     Numeric columns are standardised (unless ``standardise`` is false). A categorical column becomes
@@ -25,7 +29,7 @@ def build_features(
 
     Parameters
     ----------
-    frame : DataFrame
+    table : Table
     train : bool array, [N]
     spec : mapping
         The benchmark's ``features:`` section.
@@ -44,13 +48,13 @@ def build_features(
     blocks: list[np.ndarray] = []
     names: list[str] = []
     for column in spec.get("numeric", ()):
-        values = _numbers(frame[column])
+        values = _numbers(table.frame[column])
         if spec.get("standardise", True):
             values = _standardised(values, values[train])
         blocks.append(values[:, None])
         names.append(column)
     for column in spec.get("categorical", ()):
-        block, levels = _one_hot(frame[column], train)
+        block, levels = _one_hot(table.frame[column], train)
         blocks.append(block)
         names += [f"{column}={level}" for level in levels]
     if not blocks:
