@@ -132,11 +132,9 @@ def test_missing_files_end_in_instructions(tmp_path):
         ("RAF-AU/annotations", "name", "01005.jpg", "name: expected each image once, found '01005.jpg'"),
     ],
 )
-def test_refused_with_file_line_and_what_was_expected(folder, tmp_path, place, column, value, words):
-    with pytest.raises(
-        FairMTError, match=rf"{place}/train\.csv: line \d+: {words}|{place}/train\.csv: {words}"
-    ):
-        affect.load(changed(folder, tmp_path, place, column, value), {})
+def test_refused_with_file_line_and_what_was_expected(tmp_path, place, column, value, words):
+    with pytest.raises(FairMTError, match=rf"{place}/train\.csv: line \d+: {words}"):
+        affect.load(changed(tmp_path, place, column, value), {})
 
 
 def test_other_columns_and_other_files_are_refused(tmp_path):
