@@ -33,6 +33,7 @@ log = logging.getLogger("fairmt")
 
 CHECKPOINT_SECONDS = 30.0
 EVALUATION_ROWS = 8192
+EVALUATION_IMAGES = 256
 
 
 @dataclass(frozen=True)
@@ -174,7 +175,7 @@ def build(job: Job, data: TrainingData, device: torch.device) -> tuple[Method, n
 def _predict(method: Method, model: nn.Module, data: TrainingData, device: torch.device) -> dict[str, Any]:
     """Post-processed predictions [M, size] of the validation and test rows."""
     x = torch.from_numpy(data.evaluation.x)
-    chunks = [model(chunk.to(device))[0] for chunk in x.split(EVALUATION_ROWS)]
+    chunks = [model(chunk.to(device))[0] for chunk in _chunks(x)]
     raw: Predictions = {
         task.name: task.probabilities(torch.cat([chunk[task.name] for chunk in chunks]))
         for task in data.meta.tasks
@@ -188,9 +189,14 @@ def _predict(method: Method, model: nn.Module, data: TrainingData, device: torch
 @torch.no_grad()
 def _probe(model: nn.Module, rows: TrainingRows, meta: Meta) -> dict[str, Tensor]:
     """What head absorption is measured from, over the labelled training rows."""
-    chunks = [model.representations(chunk) for chunk in rows.x.split(EVALUATION_ROWS)]  # type: ignore[operator]
+    chunks = [model.representations(chunk) for chunk in _chunks(rows.x)]  # type: ignore[operator]
     z = {name: torch.cat([chunk[name] for chunk in chunks]) for name in chunks[0]}
     return probe(z, model.heads, meta.tasks, rows.y, rows.group, len(meta.train_groups))  # type: ignore[arg-type]
+
+
+def _chunks(x: Tensor) -> tuple[Tensor, ...]:
+    """Rows in pieces whose activations fit into memory."""
+    return x.split(EVALUATION_ROWS if x.ndim == 2 else EVALUATION_IMAGES)
 
 
 def _save_tensors(path: Path, tensors: dict[str, Tensor]) -> None:

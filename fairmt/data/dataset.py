@@ -49,7 +49,7 @@ class Table:
     frame : DataFrame
         Index: unique integer ids. Missing values are NaN.
     split : Series or None
-        The dataset's own ``"train"`` or ``"test"`` per row, if it has one.
+        The dataset's own ``"train"``, ``"validation"`` (if it has such rows) or ``"test"`` per row.
     notes : mapping of str to int
         Row counts that readers of a table should know: rows read, and rows that a filter left out.
     images : sequence of (Path, str), optional

@@ -17,7 +17,8 @@ class Inputs:
 
     Attributes
     ----------
-    x : float32 array, [N, F]
+    x : float32 array, [N, F], or uint8 array, [N, 3, S, S]
+        Memory-mapped where the rows lie side by side in the file.
     group : int64 array, [N]
         Of the training attribute; -1 where unknown.
     ids : int64 array, [N]
@@ -76,14 +77,22 @@ def load_training(folder: Path) -> TrainingData:
     held = ~train
     return TrainingData(
         meta=meta,
-        x=inputs["x"][train],
+        x=_rows(inputs["x"], train),
         y={task.name: labels[task.name] for task in meta.tasks},
         group=inputs["group"][train],
         ids=inputs["id"][train],
         evaluation=Inputs(
-            x=inputs["x"][held],
+            x=_rows(inputs["x"], held),
             group=inputs["group"][held],
             ids=inputs["id"][held],
             split=inputs["split"][held],
         ),
     )
+
+
+def _rows(array: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+    """The chosen rows: a view where they follow one another, else a copy."""
+    numbers = np.flatnonzero(chosen)
+    if len(numbers) and numbers[-1] - numbers[0] + 1 == len(numbers):
+        return array[numbers[0] : numbers[-1] + 1]
+    return array[numbers]

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from fairmt.data.arrays import Blocks, write_arrays
 from fairmt.data.dataset import Dataset, RawFile, Table, load_dataset
 from fairmt.data.features import modality
 from fairmt.data.fetch import sha256_of
@@ -17,7 +18,7 @@ from fairmt.data.labels import cross_groups, make_task, read_groups, read_labels
 from fairmt.data.prepared import SPLITS, Meta
 from fairmt.data.splits import split_rows
 from fairmt.errors import FairMTError
-from fairmt.files import atomic
+from fairmt.files import atomic, write_text
 from fairmt.tasks import Task
 
 Groups = dict[str, np.ndarray]
@@ -49,7 +50,8 @@ def prepare(
     Raises
     ------
     FairMTError
-        Where configuration and data do not fit one another; nothing is written then.
+        Where configuration and data do not fit one another; nothing is written then. Where an image
+        cannot be decoded; the folder has no metadata then.
     """
     dataset = load_dataset(config["dataset"])
     sources = {file.name: _verified(raw / file.name, file) for file in dataset.files}
@@ -78,7 +80,7 @@ def prepare(
     )
     ids = table.frame.index.to_numpy(dtype=np.int64)
     held = ~train
-    arrays = {
+    arrays: dict[str, dict[str, np.ndarray | Blocks]] = {
         "inputs": {"x": x, "group": groups[meta.attribute], "split": split, "id": ids},
         "labels": {name: label[train] for name, label in labels.items()},
         "solution": {f"label/{name}": label[held] for name, label in labels.items()}
@@ -180,19 +182,13 @@ def _counts(
     }
 
 
-def _write(out: Path, arrays: dict[str, dict[str, np.ndarray]], meta: Meta) -> None:
+def _write(out: Path, arrays: dict[str, dict[str, np.ndarray | Blocks]], meta: Meta) -> None:
     """Metadata go first and come last, so that a folder with metadata is complete."""
-    from safetensors.numpy import save
-
-    contents = {
-        f"{name}.safetensors": save({key: np.ascontiguousarray(array) for key, array in content.items()})
-        for name, content in arrays.items()
-    }
-    contents["meta.json"] = meta.to_json().encode()
     try:
         (out / "meta.json").unlink(missing_ok=True)
-        for name, content in contents.items():
-            with atomic(out / name) as temporary:
-                temporary.write_bytes(content)
+        for name, content in arrays.items():
+            with atomic(out / f"{name}.safetensors") as temporary:
+                write_arrays(temporary, content)
+        write_text(out / "meta.json", meta.to_json())
     except OSError as error:
         raise FairMTError(f"{out}: could not be written: {error}") from None

@@ -1,8 +1,9 @@
 """The files of a prepared benchmark, and reading them.
 
 ==========================  =====================================================================
-``inputs.safetensors``      ``x`` features [N, F]; ``group`` [N] of the training attribute (-1
-                            where unknown); ``split`` [N] (0 train, 1 validation, 2 test); ``id`` [N]
+``inputs.safetensors``      ``x`` features [N, F], or images [N, 3, S, S] as uint8; ``group`` [N] of
+                            the training attribute (-1 where unknown); ``split`` [N] (0 train, 1
+                            validation, 2 test); ``id`` [N]
 ``labels.safetensors``      one tensor per task, training rows only, in the order of ``inputs``
 ``solution.safetensors``    ``label/<task>`` and ``group/<attribute>`` of the validation and test
                             rows, with their ``split`` and ``id``
@@ -22,6 +23,7 @@ from typing import Any
 
 import numpy as np
 
+from fairmt.data.arrays import read_arrays
 from fairmt.errors import FairMTError
 from fairmt.tasks import Task
 
@@ -114,25 +116,6 @@ def read_solution(folder: Path) -> Solution:
         labels={key.partition("/")[2]: array for key, array in arrays.items() if key.startswith("label/")},
         groups={key.partition("/")[2]: array for key, array in arrays.items() if key.startswith("group/")},
     )
-
-
-def read_arrays(path: Path) -> dict[str, np.ndarray]:
-    """All arrays of a safetensors file.
-
-    Raises
-    ------
-    FairMTError
-        If the file is missing or broken.
-    """
-    from safetensors import SafetensorError
-    from safetensors.numpy import load_file
-
-    try:
-        return load_file(path)
-    except FileNotFoundError:
-        raise FairMTError(f"{path}: no such file") from None
-    except (SafetensorError, OSError) as error:
-        raise FairMTError(f"{path}: not a readable safetensors file: {error}") from None
 
 
 def _task(content: dict[str, Any]) -> Task:

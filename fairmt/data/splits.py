@@ -37,7 +37,8 @@ def split_rows(table: Table, dataset: str, protocol: Mapping[str, Any], seed: in
     Raises
     ------
     FairMTError
-        If a seed is missing, the dataset has no split of its own, or a split is empty.
+        If a seed is missing, the dataset has no split of its own or one that does not fit the protocol,
+        or a split is empty.
     """
     if protocol.get("redrawn") and seed is None:
         raise FairMTError("split.redrawn: every seed has its own split, so a seed is needed; found none")
@@ -47,18 +48,24 @@ def split_rows(table: Table, dataset: str, protocol: Mapping[str, Any], seed: in
         bounds = np.cumsum(protocol["fractions"])[:2]
         split = np.digitize(chance, bounds)
     else:
-        split = _official(table, chance, protocol["validation"])
+        split = _official(table, chance, protocol.get("validation"))
     for code, name in enumerate(SPLITS):
         if not (split == code).any():
             raise FairMTError(f"split: no {name} row among {len(split)} rows")
     return split.astype(np.int64)
 
 
-def _official(table: Table, chance: np.ndarray, validation: float) -> np.ndarray:
+def _official(table: Table, chance: np.ndarray, validation: float | None) -> np.ndarray:
     if table.split is None:
         raise FairMTError("split.protocol: the dataset has no official split; use 'random'")
     own = table.split.to_numpy()
-    unknown = sorted(set(own) - {"train", "test"})
+    unknown = sorted(set(own) - set(SPLITS))
     if unknown:
-        raise FairMTError(f"the dataset's split: expected train or test, found {unknown}")
-    return np.where(own == "test", 2, np.where(chance < validation, 1, 0))
+        raise FairMTError(f"the dataset's split: expected train, validation or test, found {unknown}")
+    code = np.select([own == name for name in SPLITS], range(len(SPLITS)))
+    if (validation is None) != (code == 1).any():
+        raise FairMTError(
+            "split.validation: expected for a dataset without validation rows of its own, and for no other; "
+            f"found {validation} with {(code == 1).sum()} validation rows of its own"
+        )
+    return code if validation is None else np.where((code == 0) & (chance < validation), 1, code)

@@ -109,7 +109,7 @@ def test_extends_may_be_chained(write):
             "extends: base\ntasks: {t: {kind: classification, columns: [c]}}\n",
             r"tasks\.t: classification needs classes",
         ),
-        ("extends: base\nsplit: {protocol: official}\n", "protocol 'official' needs 'validation'"),
+        ("extends: base\nsplit: {protocol: random}\n", "protocol 'random' needs 'fractions'"),
         ("extends: base\nsplit: {protocol: random, fractions: [0.6, 0.2, 0.3]}\n", "must add up to 1"),
         ("extends: base\nsupervision: {regime: mcar}\n", "'rate' goes with"),
         ("extends: base\nsupervision: {regime: full, rate: 0.5}\n", "'rate' goes with"),
