@@ -107,7 +107,8 @@ def benchmark_path(name: str, source: Path | str | None = None) -> Path:
 def read_benchmark(name: str) -> dict[str, Any]:
     """A benchmark's resolved configuration: ``extends`` merged in, defaults filled, validated.
 
-    Sections merge key by key, but ``tasks``, ``attributes`` and lists replace what they extend.
+    Sections merge key by key, but ``tasks``, ``attributes`` and lists replace what they extend, and so
+    does a ``model`` that names its trunk.
 
     Raises
     ------
@@ -187,7 +188,8 @@ def _merge(base: dict[str, Any], extra: dict[str, Any]) -> dict[str, Any]:
     merged = dict(base)
     for key, value in extra.items():
         nested = isinstance(value, dict) and isinstance(base.get(key), dict)
-        merged[key] = _merge(base[key], value) if nested and key not in REPLACED else value
+        replaced = key in REPLACED or (nested and "trunk" in value)
+        merged[key] = _merge(base[key], value) if nested and not replaced else value
     return merged
 
 

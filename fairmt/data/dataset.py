@@ -78,6 +78,8 @@ class Dataset:
         For data that may not be downloaded silently: where to ask, where to put the files.
     never_features : tuple of str
         Columns that would give a label away; no benchmark may use them as features.
+    harms : str
+        Known harms: what the data or its labels are known to get wrong, and for whom. For the card.
     """
 
     name: str
@@ -89,6 +91,7 @@ class Dataset:
     load: Callable[[Path, Mapping[str, Any]], Table]
     instructions: str = ""
     never_features: tuple[str, ...] = ()
+    harms: str = ""
 
 
 def dataset_names() -> list[str]:

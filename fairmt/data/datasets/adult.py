@@ -110,4 +110,10 @@ DATASET = Dataset(
         ),
     ),
     load=load,
+    harms=(
+        "The threshold of 50,000 dollars was the 88th percentile of the incomes of Black people and the "
+        "89th of those of women in 1994, so income gaps on these data say little about incomes in general "
+        "(Ding et al., 2021). Sex is recorded as two values and race as five. Relationship and marital "
+        "status reveal sex. A model of these data must not decide about pay, credit or work."
+    ),
 )

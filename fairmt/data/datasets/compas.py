@@ -113,4 +113,11 @@ DATASET = Dataset(
     ),
     load=load,
     never_features=("two_year_recid", "violent_recid", "decile_score", "score_text"),
+    harms=(
+        "Recidivism is measured by new charges, which depend on where and whom the police watch: the "
+        "labels carry that bias, and no metric computed from them sees it. ProPublica kept recidivists "
+        "who were screened too late for a window of two years, which inflates the rate (Barenstein, "
+        "2019). The people in the files can be identified, which is why names and dates never leave the "
+        "loader. A model of these data must not decide about anybody's liberty."
+    ),
 )

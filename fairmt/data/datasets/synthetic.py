@@ -152,4 +152,8 @@ DATASET = Dataset(
     citation="",
     files=(),
     load=load,
+    harms=(
+        "None to people: nobody is described. Bias that was planted is simpler than bias that has grown; "
+        "what closes a gap here need not close one in data about people."
+    ),
 )
