@@ -13,7 +13,6 @@ from fairmt.config import read_benchmark
 from fairmt.data.prepared import SPLITS, Meta, Solution, read_meta, read_solution
 from fairmt.errors import FairMTError
 from fairmt.metrics import (
-    N_MIN,
     Gap,
     Score,
     benefits,
@@ -21,8 +20,9 @@ from fairmt.metrics import (
     f1_thresholds,
     fairness,
     floors,
+    group_utilities,
     utilities,
-    utility,
+    utility_extremes,
 )
 from fairmt.metrics.benefits import BENEFIT
 from fairmt.predictions import has_diverged, read_predictions
@@ -85,7 +85,8 @@ def evaluate_run(predictions: Path, prepared: Path) -> pd.DataFrame:
         One row per value:
 
         - ``split``: validation or test;
-        - ``attribute``: sensitive attribute of a gap; "" for a utility;
+        - ``attribute``: sensitive attribute of a gap, or of the groups that a utility is about; "" for the
+          utility on all rows;
         - ``group``: name of the group if the utility, or the benefit in a cell, is that of one group of
           ``attribute``, else "";
         - ``task``, ``kind``: task; ``mean`` and "" for the mean over tasks, which exists for every
@@ -131,14 +132,14 @@ def _split_rows(
             groups = solution.groups[attribute][chosen]
             gaps = fairness(task, p, y, groups=groups, thresholds=thresholds)
             scores = _with_shares(gaps)
-            by_group: list[dict[str, Score | Gap]] = [
-                {"utility": _group_utility(task, decided[groups == index], y[groups == index])}
-                for index in range(len(names))
-            ]
+            of_groups = group_utilities(task, decided, y, groups=groups, n_groups=len(names))
+            scores |= utility_extremes(of_groups)
+            by_group: list[dict[str, Score | Gap]] = [{"utility": score} for score in of_groups]
             if attribute == meta.attribute:
                 scores |= floors(task, decided, y, groups=groups)
-                for cell, of_groups in benefits(task, decided, y, groups=groups, n_groups=len(names)).items():
-                    for own, score in zip(by_group, of_groups, strict=True):
+                served = benefits(task, decided, y, groups=groups, n_groups=len(names))
+                for cell, of_cell in served.items():
+                    for own, score in zip(by_group, of_cell, strict=True):
                         own[cell] = score
             places.setdefault((attribute, ""), {})[task] = scores
             for name, own in zip(names, by_group, strict=True):
@@ -182,11 +183,6 @@ def _with_shares(gaps: dict[str, Gap]) -> dict[str, Score | Gap]:
         f"{name}_left_out": Score(gaps[name].left_out, gaps[name].n_min) for name in ("delta_dp", "delta_eo")
     }
     return gaps | shares
-
-
-def _group_utility(task: Task, decided: np.ndarray, labels: np.ndarray) -> Score:
-    score = utility(task, decided, labels)
-    return score if score.n_min >= N_MIN else score._replace(value=float("nan"))
 
 
 def _thresholds(
