@@ -1,4 +1,4 @@
-"""From prediction files to the metrics in long form; reads predictions, solution and meta only."""
+"""From runs to the metrics in long form; utilities and gaps need predictions, solution and meta only."""
 
 from __future__ import annotations
 
@@ -28,12 +28,14 @@ from fairmt.metrics.benefits import BENEFIT
 from fairmt.predictions import has_diverged, read_predictions
 from fairmt.runs import Run, data_digest, prepared_folder
 from fairmt.tasks import Task
+from fairmt.training_records import training_rows
 
 EVALUATED = ("validation", "test")
 MEAN = "mean"
 """The ``task`` of rows that hold the mean over tasks."""
 IDENTITY = ("benchmark", "method", "knob", "knob_value", "hash8", "seed")
 COLUMNS = ("split", "attribute", "group", "task", "kind", "metric", "value", "n_min")
+TYPES = {**dict.fromkeys(COLUMNS, "str"), "value": np.float64, "n_min": np.int64}
 PROBABILITY_SUM_TOLERANCE = 1e-3
 
 
@@ -48,19 +50,21 @@ def evaluate(runs: Sequence[Run]) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        benchmark, method, knob, knob_value, hash8, seed, and the columns of `evaluate_run`.
+        benchmark, method, knob, knob_value, hash8, seed, and the columns of `evaluate_run`, of which
+        ``split`` is ``train`` in the rows of `fairmt.training_records`.
 
     Raises
     ------
     FairMTError
-        As `evaluate_run`.
+        As `evaluate_run` and `fairmt.training_records.training_rows`.
     """
     read_config = functools.cache(read_benchmark)
     digest = functools.cache(lambda benchmark: data_digest(benchmark, read_config(benchmark)))
     frames = []
     for run in runs:
         folder = prepared_folder(run.benchmark, read_config(run.benchmark), digest(run.benchmark), run.seed)
-        frame = evaluate_run(run.predictions, folder)
+        trained = pd.DataFrame(training_rows(run.folder, read_meta(folder)), columns=list(COLUMNS))
+        frame = pd.concat([evaluate_run(run.predictions, folder), trained.astype(TYPES)])
         identity = {name: getattr(run, name) for name in IDENTITY}
         frames.append(frame.assign(**identity)[[*IDENTITY, *COLUMNS]])
     return pd.concat(frames, ignore_index=True)
@@ -106,7 +110,7 @@ def evaluate_run(predictions: Path, prepared: Path) -> pd.DataFrame:
     predicted = {name: np.nan_to_num(values) for name, values in predicted.items()}
     thresholds = _thresholds(meta, solution, predicted)
     rows = [row for split in EVALUATED for row in _split_rows(split, meta, solution, predicted, thresholds)]
-    frame = pd.DataFrame(rows, columns=list(COLUMNS)).astype({"n_min": np.int64, "value": np.float64})
+    frame = pd.DataFrame(rows, columns=list(COLUMNS)).astype(TYPES)
     return frame.assign(value=np.nan) if diverged else frame
 
 
