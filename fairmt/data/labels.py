@@ -14,6 +14,9 @@ from fairmt.tasks import Task
 
 BINS = 5
 
+Groups = dict[str, np.ndarray]
+Names = dict[str, tuple[str, ...]]
+
 
 def read_labels(frame: pd.DataFrame, name: str, spec: Mapping[str, Any]) -> np.ndarray:
     """Labels of a task in label units, NaN where missing.
@@ -38,6 +41,22 @@ def read_labels(frame: pd.DataFrame, name: str, spec: Mapping[str, Any]) -> np.n
 def read_groups(column: pd.Series, groups: list[Any]) -> np.ndarray:
     """Group of each row as an index into ``groups``; -1 for any other value. int64, [N]."""
     return column.map({group: code for code, group in enumerate(groups)}).fillna(-1).to_numpy(dtype=np.int64)
+
+
+def read_attributes(frame: pd.DataFrame, attributes: Mapping[str, Any]) -> tuple[Groups, Names]:
+    """Groups of each row, and their names, for every entry of a benchmark's ``sensitive.attributes:``."""
+    groups: Groups = {}
+    names: Names = {}
+    for name, spec in attributes.items():
+        if "column" in spec:
+            groups[name] = read_groups(frame[spec["column"]], spec["groups"])
+            names[name] = tuple(str(group) for group in spec["groups"])
+    for name, spec in attributes.items():
+        if "cross" in spec:
+            groups[name], names[name] = cross_groups(
+                [groups[part] for part in spec["cross"]], [names[part] for part in spec["cross"]]
+            )
+    return groups, names
 
 
 def cross_groups(parts: list[np.ndarray], names: list[tuple[str, ...]]) -> tuple[np.ndarray, tuple[str, ...]]:

@@ -14,15 +14,12 @@ from fairmt.data.arrays import Blocks, write_arrays
 from fairmt.data.dataset import Dataset, RawFile, Table, load_dataset
 from fairmt.data.features import modality
 from fairmt.data.fetch import sha256_of
-from fairmt.data.labels import cross_groups, make_task, read_groups, read_labels
+from fairmt.data.labels import Groups, Names, make_task, read_attributes, read_labels
 from fairmt.data.prepared import SPLITS, Meta
 from fairmt.data.splits import split_rows
 from fairmt.errors import FairMTError
 from fairmt.files import atomic, write_text
 from fairmt.tasks import Task
-
-Groups = dict[str, np.ndarray]
-Names = dict[str, tuple[str, ...]]
 
 
 def prepare(
@@ -61,7 +58,7 @@ def prepare(
     split = split_rows(table, dataset.name, config["split"], seed)
     train = split == 0
     x, features = inputs.build(table, train, config["features"])
-    groups, group_names = _groups(table, config["sensitive"]["attributes"])
+    groups, group_names = read_attributes(table.frame, config["sensitive"]["attributes"])
     _check_groups(groups, group_names, train)
     labels = {name: read_labels(table.frame, name, spec) for name, spec in config["tasks"].items()}
     tasks = tuple(make_task(name, spec, labels[name][train]) for name, spec in config["tasks"].items())
@@ -140,21 +137,6 @@ def _check_table(table: Table, dataset: Dataset, config: Mapping[str, Any], feat
                 f"features: {column!r} is the sensitive attribute {sensitive[column]!r}; set "
                 "sensitive_in_features: true if that is meant"
             )
-
-
-def _groups(table: Table, attributes: Mapping[str, Any]) -> tuple[Groups, Names]:
-    groups: Groups = {}
-    names: Names = {}
-    for name, spec in attributes.items():
-        if "column" in spec:
-            groups[name] = read_groups(table.frame[spec["column"]], spec["groups"])
-            names[name] = tuple(str(group) for group in spec["groups"])
-    for name, spec in attributes.items():
-        if "cross" in spec:
-            groups[name], names[name] = cross_groups(
-                [groups[part] for part in spec["cross"]], [names[part] for part in spec["cross"]]
-            )
-    return groups, names
 
 
 def _check_groups(groups: Groups, names: Names, train: np.ndarray) -> None:
