@@ -94,7 +94,11 @@ def parser() -> argparse.ArgumentParser:
     command.set_defaults(run=_fetch)
 
     command = commands.add_parser("prepare", help="raw files to tensors, labels and solution")
-    command.add_argument("benchmark")
+    what = command.add_mutually_exclusive_group(required=True)
+    what.add_argument("benchmark", nargs="?")
+    what.add_argument(
+        "--csv", type=Path, metavar="FILE", help="a table of your own, described by a YAML file beside it"
+    )
     command.add_argument(
         "--seed", type=whole(0), default=0, help="for benchmarks that redraw the split per seed"
     )
@@ -193,23 +197,27 @@ def _fetch(options: argparse.Namespace) -> None:
 def _prepare(options: argparse.Namespace) -> None:
     from fairmt.config import benchmark_path, read_benchmark
     from fairmt.data.prepare import prepare
+    from fairmt.own_table import add_table, summary
     from fairmt.runs import data_digest, is_redrawn, prepared_folder
     from fairmt.workflow import RAW
 
-    config = read_benchmark(options.benchmark)
-    digest = data_digest(options.benchmark, config)
+    name = add_table(options.csv) if options.csv else options.benchmark
+    config = read_benchmark(name)
+    digest = data_digest(name, config)
     try:
-        prepare(
-            options.benchmark,
+        meta = prepare(
+            name,
             config,
             digest=digest,
             raw=RAW / config["dataset"],
-            out=prepared_folder(options.benchmark, config, digest, options.seed),
+            out=prepared_folder(name, config, digest, options.seed),
             seed=options.seed if is_redrawn(config) else None,
         )
     except FairMTError as error:
         # What does not fit the data is known by its field only: the benchmark may have it by `extends`.
-        raise FairMTError(f"{benchmark_path(options.benchmark)}: {error}") from error
+        raise FairMTError(f"{benchmark_path(name)}: {error}") from error
+    if options.csv:
+        print(summary(meta))
 
 
 def _train(options: argparse.Namespace) -> None:

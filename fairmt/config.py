@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,15 @@ class Ablation:
 
 
 @dataclass(frozen=True)
+class Scope:
+    """What a suite trains on one benchmark: methods, number of seeds, knob values per method."""
+
+    methods: tuple[str, ...]
+    seeds: int
+    knobs: int
+
+
+@dataclass(frozen=True)
 class Suite:
     """What a suite trains; see ``workflow/schemas/suite.schema.yaml`` for the fields."""
 
@@ -52,6 +61,13 @@ class Suite:
     selection: dict[str, Any]
     anchors: tuple[dict[str, Any], ...]
     ablation: Ablation | None = None
+    reduced: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def scope(self, benchmark: str) -> Scope:
+        """What is trained on a benchmark: all of the suite, or what ``reduced`` leaves of it."""
+        less = self.reduced.get(benchmark, {})
+        methods = tuple(less.get("methods", self.methods))
+        return Scope(methods, less.get("seeds", self.seeds), less.get("knobs", self.knobs))
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -91,7 +107,8 @@ def benchmark_path(name: str, source: Path | str | None = None) -> Path:
 def read_benchmark(name: str) -> dict[str, Any]:
     """A benchmark's resolved configuration: ``extends`` merged in, defaults filled, validated.
 
-    Sections merge key by key, but ``tasks``, ``attributes`` and lists replace what they extend.
+    Sections merge key by key, but ``tasks``, ``attributes`` and lists replace what they extend, and so
+    does a ``model`` that names its trunk.
 
     Raises
     ------
@@ -121,10 +138,21 @@ def read_suite(name: str) -> Suite:
     for benchmark in content["benchmarks"]:
         benchmark_path(benchmark, f"{path}: benchmarks")
     for i, anchor in enumerate(content.get("anchors", ())):
-        for field in ("benchmark", "method"):
-            known = content[f"{field}s"]
-            choose(anchor[field], known, f"{field} of this suite", f"{path}: anchors.{i}.{field}")
+        for key in ("benchmark", "method"):
+            known = content[f"{key}s"]
+            choose(anchor[key], known, f"{key} of this suite", f"{path}: anchors.{i}.{key}")
     choose(content["reference"], content["methods"], "reference among the suite's methods", path)
+    for benchmark, scope in content.get("reduced", {}).items():
+        where = f"{path}: reduced.{benchmark}"
+        choose(benchmark, content["benchmarks"], "benchmark of this suite", where)
+        for method in scope.get("methods", ()):
+            choose(method, content["methods"], "method of this suite", f"{where}.methods")
+        choose(
+            content["reference"], scope.get("methods", content["methods"]), "reference", f"{where}.methods"
+        )
+        for key in ("seeds", "knobs"):
+            if scope.get(key, 0) > content[key]:
+                raise FairMTError(f"{where}.{key}: expected at most {content[key]}, found {scope[key]}")
     lists = {key: tuple(content.get(key, ())) for key in ("benchmarks", "methods", "anchors")}
     ablation = (
         _read_ablation(content["ablation"], content["methods"], path) if "ablation" in content else None
@@ -160,7 +188,8 @@ def _merge(base: dict[str, Any], extra: dict[str, Any]) -> dict[str, Any]:
     merged = dict(base)
     for key, value in extra.items():
         nested = isinstance(value, dict) and isinstance(base.get(key), dict)
-        merged[key] = _merge(base[key], value) if nested and key not in REPLACED else value
+        replaced = key in REPLACED or (nested and "trunk" in value)
+        merged[key] = _merge(base[key], value) if nested and not replaced else value
     return merged
 
 

@@ -1,4 +1,4 @@
-"""From prediction files to the metrics in long form; reads predictions, solution and meta only."""
+"""From runs to the metrics in long form; utilities and gaps need predictions, solution and meta only."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from fairmt.config import read_benchmark
 from fairmt.data.prepared import SPLITS, Meta, Solution, read_meta, read_solution
 from fairmt.errors import FairMTError
 from fairmt.metrics import (
-    N_MIN,
     Gap,
     Score,
     benefits,
@@ -21,19 +20,22 @@ from fairmt.metrics import (
     f1_thresholds,
     fairness,
     floors,
+    group_utilities,
     utilities,
-    utility,
+    utility_extremes,
 )
 from fairmt.metrics.benefits import BENEFIT
 from fairmt.predictions import has_diverged, read_predictions
 from fairmt.runs import Run, data_digest, prepared_folder
 from fairmt.tasks import Task
+from fairmt.training_records import training_rows
 
 EVALUATED = ("validation", "test")
 MEAN = "mean"
 """The ``task`` of rows that hold the mean over tasks."""
 IDENTITY = ("benchmark", "method", "knob", "knob_value", "hash8", "seed")
 COLUMNS = ("split", "attribute", "group", "task", "kind", "metric", "value", "n_min")
+TYPES = {**dict.fromkeys(COLUMNS, "str"), "value": np.float64, "n_min": np.int64}
 PROBABILITY_SUM_TOLERANCE = 1e-3
 
 
@@ -48,19 +50,21 @@ def evaluate(runs: Sequence[Run]) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        benchmark, method, knob, knob_value, hash8, seed, and the columns of `evaluate_run`.
+        benchmark, method, knob, knob_value, hash8, seed, and the columns of `evaluate_run`, of which
+        ``split`` is ``train`` in the rows of `fairmt.training_records`.
 
     Raises
     ------
     FairMTError
-        As `evaluate_run`.
+        As `evaluate_run` and `fairmt.training_records.training_rows`.
     """
     read_config = functools.cache(read_benchmark)
     digest = functools.cache(lambda benchmark: data_digest(benchmark, read_config(benchmark)))
     frames = []
     for run in runs:
         folder = prepared_folder(run.benchmark, read_config(run.benchmark), digest(run.benchmark), run.seed)
-        frame = evaluate_run(run.predictions, folder)
+        trained = pd.DataFrame(training_rows(run.folder, read_meta(folder)), columns=list(COLUMNS))
+        frame = pd.concat([evaluate_run(run.predictions, folder), trained.astype(TYPES)])
         identity = {name: getattr(run, name) for name in IDENTITY}
         frames.append(frame.assign(**identity)[[*IDENTITY, *COLUMNS]])
     return pd.concat(frames, ignore_index=True)
@@ -85,7 +89,8 @@ def evaluate_run(predictions: Path, prepared: Path) -> pd.DataFrame:
         One row per value:
 
         - ``split``: validation or test;
-        - ``attribute``: sensitive attribute of a gap; "" for a utility;
+        - ``attribute``: sensitive attribute of a gap, or of the groups that a utility is about; "" for the
+          utility on all rows;
         - ``group``: name of the group if the utility, or the benefit in a cell, is that of one group of
           ``attribute``, else "";
         - ``task``, ``kind``: task; ``mean`` and "" for the mean over tasks, which exists for every
@@ -105,7 +110,7 @@ def evaluate_run(predictions: Path, prepared: Path) -> pd.DataFrame:
     predicted = {name: np.nan_to_num(values) for name, values in predicted.items()}
     thresholds = _thresholds(meta, solution, predicted)
     rows = [row for split in EVALUATED for row in _split_rows(split, meta, solution, predicted, thresholds)]
-    frame = pd.DataFrame(rows, columns=list(COLUMNS)).astype({"n_min": np.int64, "value": np.float64})
+    frame = pd.DataFrame(rows, columns=list(COLUMNS)).astype(TYPES)
     return frame.assign(value=np.nan) if diverged else frame
 
 
@@ -131,14 +136,14 @@ def _split_rows(
             groups = solution.groups[attribute][chosen]
             gaps = fairness(task, p, y, groups=groups, thresholds=thresholds)
             scores = _with_shares(gaps)
-            by_group: list[dict[str, Score | Gap]] = [
-                {"utility": _group_utility(task, decided[groups == index], y[groups == index])}
-                for index in range(len(names))
-            ]
+            of_groups = group_utilities(task, decided, y, groups=groups, n_groups=len(names))
+            scores |= utility_extremes(of_groups)
+            by_group: list[dict[str, Score | Gap]] = [{"utility": score} for score in of_groups]
             if attribute == meta.attribute:
                 scores |= floors(task, decided, y, groups=groups)
-                for cell, of_groups in benefits(task, decided, y, groups=groups, n_groups=len(names)).items():
-                    for own, score in zip(by_group, of_groups, strict=True):
+                served = benefits(task, decided, y, groups=groups, n_groups=len(names))
+                for cell, of_cell in served.items():
+                    for own, score in zip(by_group, of_cell, strict=True):
                         own[cell] = score
             places.setdefault((attribute, ""), {})[task] = scores
             for name, own in zip(names, by_group, strict=True):
@@ -182,11 +187,6 @@ def _with_shares(gaps: dict[str, Gap]) -> dict[str, Score | Gap]:
         f"{name}_left_out": Score(gaps[name].left_out, gaps[name].n_min) for name in ("delta_dp", "delta_eo")
     }
     return gaps | shares
-
-
-def _group_utility(task: Task, decided: np.ndarray, labels: np.ndarray) -> Score:
-    score = utility(task, decided, labels)
-    return score if score.n_min >= N_MIN else score._replace(value=float("nan"))
 
 
 def _thresholds(

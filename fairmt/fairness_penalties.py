@@ -1,13 +1,12 @@
-"""Group means of a batch, for methods that penalise the gap between them."""
+"""Gaps between the group means of a batch, for methods that penalise them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import torch
 from torch import Tensor
-from torch.nn.functional import one_hot
 
+from fairmt.group_means import group_means
 from fairmt.tasks import Task
 
 
@@ -36,12 +35,7 @@ def group_mean_gaps(values: Tensor, group: Tensor, groups: int, rows: Tensor | N
     >>> group_mean_gaps(values, torch.tensor([0, 0, 1, -1]), 2)
     tensor([0.6000])
     """
-    # Columns 1..groups: group -1 is the column that is dropped.
-    member = one_hot(group + 1, groups + 1)[:, 1:].to(values.dtype)
-    weight = values.new_ones(values.shape) if rows is None else rows.to(values.dtype)
-    count = member.T @ weight
-    mean = (member.T @ (values * weight)) / count.clamp(min=1)
-    empty = count == 0
+    mean, empty = group_means(values, group, groups, rows)
     gap = mean.masked_fill(empty, -float("inf")).amax(0) - mean.masked_fill(empty, float("inf")).amin(0)
     return gap.masked_fill((~empty).sum(0) < 2, 0.0)
 
@@ -68,17 +62,9 @@ def odds_gap(task: Task, output: Tensor, y: Tensor, group: Tensor, groups: int) 
     Tensor, scalar
         0, with zero gradient, if no label value has entries of two groups.
     """
-    if task.kind == "classification":
-        scores = output.softmax(dim=-1)
-    elif task.kind == "detection":
-        scores = output.sigmoid().repeat(1, 2)
-    else:
-        scores = output[:, [dim for dim, _, _ in task.bins]]
-    gaps = group_mean_gaps(scores, group, groups, rows=task.label_cells(y))
-    if task.kind == "regression":  # every dimension weighs the same, however many bins it has
-        counts = torch.bincount(torch.tensor([dim for dim, _, _ in task.bins]))
-        return 2 * (gaps / counts.repeat_interleave(counts).to(gaps)).sum() / task.size
-    return 2 * gaps.mean()
+    scores = output if task.kind == "regression" else task.probabilities(output)
+    gaps = group_mean_gaps(task.per_cell(scores), group, groups, rows=task.label_cells(y))
+    return 2 * (gaps * gaps.new_tensor(task.cell_weights)).sum()
 
 
 def odds_gaps(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from fairmt.batches import batches, strata
 from fairmt.checkpoint import load_checkpoint, random_state, save_checkpoint, set_random_state
 from fairmt.methods.base import Batch, Method
 from fairmt.optim import Budget
@@ -53,23 +54,6 @@ class TrainingRows:
         """The rows with the given numbers, [B]."""
         y = {name: labels[index] for name, labels in self.y.items()}
         return Batch(x=self.x[index], y=y, group=self.group[index], index=index)
-
-
-def batches(rows: int, budget: Budget, first_step: int, seed_for: Callable[[str], int]) -> Iterator[Tensor]:
-    """Row numbers [B] of each batch from ``first_step`` on.
-
-    Every epoch is a permutation from its own seed, so a resumed run sees the batches that an
-    undisturbed one does; the incomplete batch at an epoch's end is dropped.
-    """
-    size = min(budget.batch_size, rows)
-    per_epoch = rows // size
-    order, current = torch.empty(0), -1
-    for step in range(first_step, budget.steps):
-        epoch, position = divmod(step, per_epoch)
-        if epoch != current:
-            generator = torch.Generator().manual_seed(seed_for(f"batches/{epoch}"))
-            order, current = torch.randperm(rows, generator=generator), epoch
-        yield order[position * size : (position + 1) * size]
 
 
 class Loop:
@@ -132,7 +116,9 @@ class Loop:
         self.model.train()
         first = self.step
         started = saved = time.perf_counter()
-        for index in batches(len(self.rows.x), self.budget, self.step, self.seed_for):
+        labels = {name: values.cpu() for name, values in self.rows.y.items()}
+        parts = strata(self.method.sampling, labels, self.rows.group.cpu(), self.budget.batch_size)
+        for index in batches(parts, self.step, self.budget.steps, self.seed_for):
             logged = self._take_step(index.to(self.rows.x.device))
             self.step += 1
             if self.step == self.budget.steps or self.step % max(1, self.budget.steps // HISTORY_ROWS) == 0:

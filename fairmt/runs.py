@@ -45,7 +45,9 @@ class Run:
 
 
 def plan(suite: Suite, cards: dict[str, Card], benchmarks: dict[str, dict[str, Any]]) -> list[Run]:
-    """All runs of a suite, the controls included; methods that lack a task kind are left out.
+    """All runs of a suite, the controls included.
+
+    Left out are methods that lack a task kind, and what the suite's ``reduced`` leaves out.
 
     Parameters
     ----------
@@ -68,14 +70,15 @@ def plan(suite: Suite, cards: dict[str, Card], benchmarks: dict[str, dict[str, A
         data = data_digest(benchmark, config)
         kinds = {task["kind"] for task in config["tasks"].values()}
         _check_reference(cards[suite.reference], kinds, source)
+        scope = suite.scope(benchmark)
         for card in chosen:
-            if card.lacks(kinds):
+            if card.lacks(kinds) or card.name not in scope.methods:
                 continue
-            for value in card.chosen_knob_values(suite.knobs):
+            for value in card.chosen_knob_values(scope.knobs):
                 digest = run_hash(benchmark, config, data, card, value, codes[card.folder])
                 runs += [
                     Run(suite.name, benchmark, card.name, card.knob, value, digest, seed)
-                    for seed in range(_seeds(card, config, suite.seeds))
+                    for seed in range(_seeds(card, config, scope.seeds))
                 ]
     return runs
 

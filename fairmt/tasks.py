@@ -190,6 +190,35 @@ class Task:
         values = y.double().index_select(1, _tensor(dims, torch.int64, y.device))
         return (values >= _constant(low, values)) & (values < _constant(high, values))
 
+    def per_cell(self, entries: Tensor) -> Tensor:
+        """A value of every entry as one of every label cell, member or not: [B, cells].
+
+        Parameters
+        ----------
+        entries : Tensor
+            The shape of ``y``, such as losses; or [B, size].
+        """
+        if self.kind == "classification":
+            return entries[:, None].expand(-1, self.size) if entries.ndim == 1 else entries
+        if self.kind == "detection":
+            return entries.repeat(1, 2)
+        return entries[:, [dim for dim, _, _ in self.bins]]
+
+    @property
+    def cell_weights(self) -> tuple[float, ...]:
+        """Weights of a mean over label cells, of sum 1: labels weigh the same, and so do dimensions.
+
+        Examples
+        --------
+        >>> Task("t", "regression", 2, edges=((0.0,), ())).cell_weights
+        (0.25, 0.25, 0.5)
+        """
+        dims = {
+            "classification": list(range(self.size)),
+            "detection": [*range(self.size), *range(self.size)],
+        }.get(self.kind) or [dim for dim, _, _ in self.bins]
+        return tuple(1 / (self.size * dims.count(dim)) for dim in dims)
+
     def standardise(self, y: Tensor) -> Tensor:
         """Regression values [B, D] in training standard deviations from the training mean."""
         return (y - _constant(self.centre, y)) / _constant(self.scale, y)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
-from torch.nn.functional import one_hot
 
+from fairmt.group_means import group_means
 from fairmt.tasks import Task
 
 
@@ -35,30 +34,7 @@ def worst_group_loss(task: Task, output: Tensor, y: Tensor, group: Tensor, group
     Tensor, scalar
         Weighted by the task's weight. A label value without any row of known group adds 0.
     """
-    entries = task.losses(output, y)
-    cells = task.label_cells(y).to(entries.dtype)
-    losses = _per_cell(task, entries)
-    # Columns 1..groups: group -1 is the column that is dropped.
-    member = one_hot(group + 1, groups + 1)[:, 1:].to(entries.dtype)
-    count = member.T @ cells
-    mean = (member.T @ (losses * cells)) / count.clamp(min=1)
-    empty = count == 0
+    losses = task.per_cell(task.losses(output, y))
+    mean, empty = group_means(losses, group, groups, rows=task.label_cells(y))
     worst = mean.masked_fill(empty, -float("inf")).amax(0).masked_fill(empty.all(0), 0.0)
-    return 2 * task.weight * (worst * _cell_weights(task, worst)).sum()
-
-
-def _per_cell(task: Task, entries: Tensor) -> Tensor:
-    """Loss of each row in each of the task's label cells, [B, cells]."""
-    if task.kind == "classification":
-        return entries[:, None]
-    if task.kind == "detection":
-        return entries.repeat(1, 2)
-    return entries[:, [dim for dim, _, _ in task.bins]]
-
-
-def _cell_weights(task: Task, like: Tensor) -> Tensor:
-    """Weights of the mean over cells, [cells], of sum 1."""
-    if task.kind != "regression":
-        return torch.full_like(like, 1 / len(like))
-    counts = torch.bincount(torch.tensor([dim for dim, _, _ in task.bins]))
-    return (1 / (task.size * counts)).repeat_interleave(counts).to(like)
+    return 2 * task.weight * (worst * worst.new_tensor(task.cell_weights)).sum()

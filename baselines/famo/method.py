@@ -33,6 +33,8 @@ class FAMO(Method):
         With ``lam``: logits of the tasks and of the gaps.
     """
 
+    sampling = "tasks"
+
     def __init__(self, tasks, groups, lam: float = 0.0) -> None:
         super().__init__(tasks, groups)
         self.lam = lam

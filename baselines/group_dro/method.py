@@ -6,6 +6,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
+from fairmt.group_means import group_means
 from fairmt.methods.base import Batch, Method
 from fairmt.tasks import Task
 
@@ -35,10 +36,12 @@ class GroupDRO(Method):
         Cells that have had a row.
     """
 
+    sampling = "groups"
+
     def __init__(self, tasks, groups, eta: float) -> None:
         super().__init__(tasks, groups)
         self.eta = eta
-        cells = [cell_count(task) for task in self.tasks]
+        cells = [len(task.cell_weights) for task in self.tasks]
         shares = torch.cat([torch.full((n,), 1 / n, dtype=torch.double) for n in cells]) / len(cells)
         shape = (sum(cells), len(self.groups))
         self.register_buffer("log_q", (shares[:, None] / len(self.groups)).log().expand(shape).clone())
@@ -85,30 +88,17 @@ class GroupDRO(Method):
         self.log_q = log_q - log_q.flatten().logsumexp(0)
 
 
-def cell_count(task: Task) -> int:
-    """Number of the task's label cells."""
-    return {"classification": task.size, "detection": 2 * task.size}.get(task.kind, len(task.bins))
-
-
 def cell_losses(
     tasks: tuple[Task, ...], outputs: dict[str, Tensor], batch: Batch, groups: int
 ) -> tuple[Tensor, Tensor]:
     """Mean weighted loss of every (label cell, group), [C, G], 0 without rows; and which have rows, bool."""
-    losses = torch.cat([spread(task, outputs[task.name], batch.y[task.name]) for task in tasks], 1)
-    member = torch.cat([task.label_cells(batch.y[task.name]) for task in tasks], 1).to(losses)
-    one_hot = (batch.group[:, None] == torch.arange(groups, device=batch.group.device)).to(losses)
-    count = member.T @ one_hot
-    return (losses * member).T @ one_hot / count.clamp(min=1), count > 0
-
-
-def spread(task: Task, output: Tensor, y: Tensor) -> Tensor:
-    """Every row's loss in each of the task's label cells, member or not; [B, cells]."""
-    losses = task.weight * task.losses(output, y)
-    if task.kind == "classification":
-        return losses[:, None].expand(-1, task.size)
-    if task.kind == "detection":
-        return losses.repeat(1, 2)
-    return losses[:, [dim for dim, _, _ in task.bins]]
+    losses = torch.cat(
+        [task.per_cell(task.weight * task.losses(outputs[task.name], batch.y[task.name])) for task in tasks],
+        1,
+    )
+    rows = torch.cat([task.label_cells(batch.y[task.name]) for task in tasks], 1)
+    mean, empty = group_means(losses, batch.group, groups, rows)
+    return mean.T, ~empty.T
 
 
 def restricted(batch: Batch, rows: Tensor) -> Batch:

@@ -71,13 +71,9 @@ class PrimalDual(Method):
             Cells and groups with rows, where another group has rows in the cell too.
         """
         ordered = [outputs[task.name] for task in self.tasks]
-        labels = [batch.y[task.name] for task in self.tasks]
         observed = self.cells.observe(ordered, batch.y, batch.group)
         # What is observed has no gradient, as FairMT needs none.
-        columns = [
-            scores(*each, self.cells.criterion) for each in zip(self.tasks, ordered, labels, strict=True)
-        ]
-        counted = self.cells.benefits(torch.cat(columns, 1)) * observed.member
+        counted = self.cells.benefits(self.cells.scores(ordered, batch.y)) * observed.member
         count, total = observed.member.T @ observed.one_hot, counted.T @ observed.one_hot
         gap = total / count.clamp(min=1) - (total.sum(1) / count.sum(1).clamp(min=1))[:, None]
         return gap, (count > 0) & ((count > 0).sum(1, keepdim=True) > 1)
@@ -101,13 +97,6 @@ class PrimalDual(Method):
             "largest_violation": strict.max(),
             "multipliers": self.multiplier.weight.detach().sum(),
         }
-
-
-def scores(task: Task, output: Tensor, y: Tensor, criterion: str) -> Tensor:
-    """The scores that the benefits of `Cells` are sums of, [B, size]; differentiable."""
-    if task.kind != "regression":
-        return task.probabilities(output)
-    return output if criterion == "dp" else output - task.standardise(torch.where(task.labelled(y), y, 0.0))
 
 
 def decision_outputs(task: Task, output: Tensor) -> Tensor:

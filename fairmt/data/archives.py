@@ -49,12 +49,11 @@ class Archive:
                 raise FairMTError(f"{path}: expected each name once, found {entry.filename!r} twice")
             seen.add(entry.filename)
 
-    def missing(self, names: list[str]) -> list[str]:
-        """Those of the names that the archive does not have."""
-        if self._zip is None:
-            return [name for name in names if not self._file(name).is_file()]
-        known = set(self._zip.namelist())
-        return [name for name in names if name not in known]
+    def names(self) -> set[str]:
+        """Names of all files, relative to the archive or folder."""
+        if self._zip is not None:
+            return {entry.filename for entry in self._zip.infolist() if not entry.is_dir()}
+        return {file.relative_to(self.path).as_posix() for file in self.path.rglob("*") if file.is_file()}
 
     def read(self, name: str) -> bytes:
         """The content of one file.

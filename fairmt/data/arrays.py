@@ -17,10 +17,11 @@ import numpy as np
 
 from fairmt.errors import FairMTError
 
+# In the library's order within a file, widest first, which keeps every array aligned.
 DTYPES: dict[str, np.dtype[Any]] = {
+    "I64": np.dtype("<i8"),
     "F64": np.dtype("<f8"),
     "F32": np.dtype("<f4"),
-    "I64": np.dtype("<i8"),
     "I32": np.dtype("<i4"),
     "U8": np.dtype("u1"),
 }
@@ -45,7 +46,7 @@ class Blocks:
 
 
 def write_arrays(path: Path, arrays: Mapping[str, np.ndarray | Blocks]) -> None:
-    """Write a safetensors file, the same bytes for the same arrays.
+    """Write a safetensors file, with the bytes that the library would give it.
 
     Parameters
     ----------
@@ -57,8 +58,8 @@ def write_arrays(path: Path, arrays: Mapping[str, np.ndarray | Blocks]) -> None:
     ValueError
         If blocks do not add up to their array.
     """
-    # Widest types first, so that every array is aligned.
-    names = sorted(arrays, key=lambda name: (-arrays[name].dtype.itemsize, name))
+    order = {dtype: place for place, dtype in enumerate(DTYPES.values())}
+    names = sorted(arrays, key=lambda name: (order[arrays[name].dtype], name))
     header, end = {}, 0
     for name in names:
         start, end = end, end + int(np.prod(arrays[name].shape)) * arrays[name].dtype.itemsize

@@ -167,13 +167,7 @@ class Cells:
             Labels, [B] or [B, size]; NaN where missing.
         group : Tensor, [B], int64
         """
-        scores = torch.cat(
-            [
-                self._scores(task, output.float(), y[task.name])
-                for task, output in zip(self.tasks, outputs, strict=True)
-            ],
-            1,
-        )
+        scores = self.scores(outputs, y)
         self.matrix, self.offset = self.matrix.to(scores.device), self.offset.to(scores.device)
         if self.criterion == "eo":
             member = torch.cat([task.label_cells(y[task.name]) for task in self.tasks], 1).to(scores)
@@ -182,15 +176,21 @@ class Cells:
         one_hot = (group[:, None] == torch.arange(self.groups, device=group.device)).to(scores)
         return Observation(self, scores, member, one_hot)
 
+    def scores(self, outputs: Sequence[Tensor], y: Mapping[str, Tensor]) -> Tensor:
+        """Scores of every row, [B, S], differentiable by the outputs; arguments as in `observe`."""
+        columns = [
+            self._scores(task, output.float(), y[task.name])
+            for task, output in zip(self.tasks, outputs, strict=True)
+        ]
+        return torch.cat(columns, 1)
+
     def benefits(self, scores: Tensor) -> Tensor:
         """Benefit of every row in every cell, [B, C], from scores [B, S]."""
         return torch.addmm(self.offset, scores, self.matrix.T)
 
     def _scores(self, task: Task, output: Tensor, y: Tensor) -> Tensor:
-        if task.kind == "classification":
-            return output.softmax(1)
-        if task.kind == "detection":
-            return output.sigmoid()
+        if task.kind != "regression":
+            return task.probabilities(output)
         if self.criterion == "dp":
             return output
         return output - task.standardise(torch.where(task.labelled(y), y, 0.0))

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from fairmt.batches import Sampling
 from fairmt.models.networks import SharedTrunk
 from fairmt.optim import Budget
 from fairmt.tasks import Task
@@ -65,9 +66,12 @@ class Method(nn.Module):
     ----------
     budget : Budget
         Set by the training loop before `build`.
+    sampling : {"rows", "groups", "tasks"}
+        What the batches of the method are balanced by; see `fairmt.batches.strata`.
     """
 
     budget: Budget
+    sampling: ClassVar[Sampling] = "rows"
 
     def __init__(self, tasks: Sequence[Task], groups: Sequence[str], **params: Any) -> None:
         super().__init__()

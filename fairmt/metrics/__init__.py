@@ -29,8 +29,10 @@ Gap(value=nan, n_min=2, left_out=1.0)
 from fairmt.metrics.benefits import benefits
 from fairmt.metrics.cells import N_MIN, Gap
 from fairmt.metrics.floor import floors
+from fairmt.metrics.groups import group_utilities, utility_extremes
 from fairmt.metrics.odds import delta_ccc, delta_eo, delta_mae, delta_rmse, eodd_max, eodd_sum, eopp
 from fairmt.metrics.parity import delta_dp, delta_dp_mean_pair, dp_ks, dp_mean_gap
+from fairmt.metrics.reasons import reason
 from fairmt.metrics.scores import (
     UTILITY,
     Score,
@@ -73,8 +75,11 @@ __all__ = [
     "f1_thresholds",
     "fairness",
     "floors",
+    "group_utilities",
     "mae",
     "r2",
+    "reason",
     "utilities",
     "utility",
+    "utility_extremes",
 ]

@@ -37,7 +37,7 @@ def absorption(weight: np.ndarray, difference: np.ndarray, covariance: np.ndarra
     [10.05, 0.0]
     """
     length = float(np.linalg.norm(difference))
-    spread = np.einsum("hd,de,he->h", weight, covariance, weight)
+    spread = ((weight @ covariance) * weight).sum(axis=1)
     if not length > 0:
         return np.full(len(weight), np.nan)
     varies = spread > 0

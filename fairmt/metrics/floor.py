@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+from statistics import fmean
+
 import numpy as np
 
+from fairmt.metrics.cells import Gap
 from fairmt.metrics.odds import delta_eo
 from fairmt.metrics.parity import delta_dp
 from fairmt.metrics.scores import Score
@@ -36,13 +41,19 @@ def floors(task: Task, decided: np.ndarray, labels: np.ndarray, *, groups: np.nd
     """
     rng = np.random.default_rng(0)
     known = np.flatnonzero(groups >= 0)
-    found: dict[str, list] = {"delta_dp_floor": [], "delta_eo_floor": []}
+    gaps = [(delta_dp(task, decided, groups=groups), delta_eo(task, decided, labels, groups=groups))]
     for _ in range(REPEATS):
         dealt = groups.copy()
         dealt[known] = groups[rng.permutation(known)]
-        found["delta_dp_floor"].append(delta_dp(task, decided, groups=dealt))
-        found["delta_eo_floor"].append(delta_eo(task, decided, labels, groups=dealt))
+        gaps.append((delta_dp(task, decided, groups=dealt), delta_eo(task, decided, labels, groups=dealt)))
+    names = ("delta_dp_floor", "delta_eo_floor")
     return {
-        name: Score(float(np.mean([gap.value for gap in gaps])), min(gap.n_min for gap in gaps))
-        for name, gaps in found.items()
+        name: _mean(gap, dealt) for name, (gap, *dealt) in zip(names, zip(*gaps, strict=True), strict=True)
     }
+
+
+def _mean(gap: Gap, dealt: Sequence[Gap]) -> Score:
+    """Mean of the permutations' gaps; those that left a cell too small are no part of it."""
+    values = [other.value for other in dealt if not math.isnan(other.value)]
+    measured = values and not math.isnan(gap.value)
+    return Score(fmean(values) if measured else math.nan, min(other.n_min for other in dealt))

@@ -111,7 +111,8 @@ def _incomplete(context: Context, benchmark: str, method: str, front: pd.DataFra
     """Why a method's front cannot be compared; empty if it can."""
     if (benchmark, method) in context.unsupported:
         return context.unsupported[benchmark, method]
-    found, expected = len(front.dropna()), context.suite.seeds * context.suite.knobs
+    scope = context.suite.scope(benchmark)
+    found, expected = len(front.dropna()), scope.seeds * scope.knobs
     if front.empty:
         return "has no results"
     if found < expected:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from fairmt.config import SUITES, Suite, read_benchmark
-from fairmt.methods.registry import read_cards
+from fairmt.methods.registry import Card, read_cards
 from fairmt.yaml_files import choose
 
 
@@ -89,17 +89,25 @@ def read_context(suite: Suite) -> Context:
     source = SUITES / f"{suite.name}.yaml"
     chosen = [cards[choose(name, list(cards), "method", source)] for name in suite.methods]
     benchmarks = {name: _info(read_benchmark(name)) for name in suite.benchmarks}
-    unsupported = {}
-    for name, info in benchmarks.items():
-        for card in chosen:
-            missing = card.lacks(info.tasks.values())
-            if missing:
-                unsupported[name, card.name] = (
-                    f"does not support {' or '.join(missing)}, which {name} has; it has no runs there"
-                )
+    unsupported = {
+        (name, card.name): reason
+        for name, info in benchmarks.items()
+        for card in chosen
+        if (reason := _why_absent(card, name, info, suite))
+    }
     controls = frozenset(card.name for card in chosen if card.is_control)
     titles = {card.name: card.title for card in chosen}
     return Context(suite, benchmarks, controls, unsupported, titles)
+
+
+def _why_absent(card: Card, benchmark: str, info: BenchmarkInfo, suite: Suite) -> str:
+    """Why a method has no runs on a benchmark; empty if it has."""
+    missing = card.lacks(info.tasks.values())
+    if missing:
+        return f"does not support {' or '.join(missing)}, which {benchmark} has; it has no runs there"
+    if card.name not in suite.scope(benchmark).methods:
+        return f"is not among the methods that suite {suite.name} trains on {benchmark}"
+    return ""
 
 
 def _info(config: dict[str, Any]) -> BenchmarkInfo:

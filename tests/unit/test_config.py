@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fairmt import config
-from fairmt.config import read_benchmark, read_suite
+from fairmt.config import Scope, read_benchmark, read_suite
 from fairmt.errors import FairMTError
 from fairmt.metrics import fairness, utilities
 from fairmt.tasks import Task
@@ -142,6 +142,34 @@ def test_suite(write, tmp_path):
 )
 def test_bad_suites_name_file_and_field(write, tmp_path, old, new, message):
     (tmp_path / "suites" / "s.yaml").write_text(SUITE.replace(old, new))
+    with pytest.raises(FairMTError, match=rf"s\.yaml: .*{message}"):
+        read_suite("s")
+
+
+REDUCED = "reduced: {base: {methods: [mtl_erm], seeds: 1}}\n"
+
+
+def test_a_reduced_benchmark_has_fewer_methods_and_seeds(write, tmp_path):
+    path = tmp_path / "suites" / "s.yaml"
+    path.write_text(SUITE.replace("[mtl_erm]", "[mtl_erm, a]"))
+    assert read_suite("s").scope("base") == Scope(("mtl_erm", "a"), seeds=2, knobs=1)
+    path.write_text(SUITE.replace("[mtl_erm]", "[mtl_erm, a]") + REDUCED)
+    assert read_suite("s").scope("base") == Scope(("mtl_erm",), seeds=1, knobs=1)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("{base:", "{bsae:", r"reduced\.bsae: unknown benchmark of this suite 'bsae'"),
+        ("[mtl_erm]", "[stl]", r"reduced\.base\.methods: unknown method of this suite 'stl'"),
+        ("[mtl_erm]", "[a]", r"reduced\.base\.methods: unknown reference 'mtl_erm'"),
+        ("seeds: 1", "seeds: 3", r"reduced\.base\.seeds: expected at most 2, found 3"),
+        ("seeds: 1", "seed: 1", "unknown key 'seed'"),
+    ],
+)
+def test_bad_reductions_name_file_and_field(write, tmp_path, old, new, message):
+    suite = SUITE.replace("[mtl_erm]", "[mtl_erm, a]") + REDUCED.replace(old, new)
+    (tmp_path / "suites" / "s.yaml").write_text(suite)
     with pytest.raises(FairMTError, match=rf"s\.yaml: .*{message}"):
         read_suite("s")
 

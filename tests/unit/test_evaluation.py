@@ -149,6 +149,7 @@ def test_headline_is_the_mean_over_tasks(prepared, file):
     assert shared == {
         *("utility", "delta_dp", "delta_eo", "delta_dp_soft", "delta_eo_soft"),
         *("delta_dp_left_out", "delta_eo_left_out", "delta_dp_floor", "delta_eo_floor"),
+        *("utility_worst_group", "utility_best_group"),
     }
 
 
@@ -179,6 +180,11 @@ def test_utility_per_group_leaves_small_groups_out(prepared, file):
     assert np.isnan(value(frame, attribute="sex", group="c", task="two", metric="utility"))
     of_mean = frame[(frame["group"] != "") & (frame["task"] == "mean")]
     assert set(of_mean["metric"]) == {"utility"}
+    of_groups = [
+        value(frame, attribute="sex", group=group, task="two", metric="utility") for group in ("a", "b")
+    ]
+    for name, expected in (("worst", min(of_groups)), ("best", max(of_groups))):
+        assert value(frame, attribute="sex", task="two", metric=f"utility_{name}_group") == expected
 
 
 def test_thresholds_come_from_validation_only(detection, tmp_path):

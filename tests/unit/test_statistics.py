@@ -33,6 +33,11 @@ def test_t_interval_without_spread_to_measure():
     assert t_interval([0.4, 0.4, 0.4]) == pytest.approx((0.4, 0.4, 0.4, 3))
 
 
+def test_delta_m_by_hand():
+    """Utilities .80, .50, .40 of a method against .75, .50, .50 of single-task ERM: (1/15 + 0 - 1/5) / 3."""
+    assert mean_relative_change([0.80, 0.50, 0.40], [0.75, 0.50, 0.50]) == pytest.approx(-2 / 45)
+
+
 def test_mean_relative_change_weighs_tasks_alike():
     # Halved in the small task, unchanged in the large one: 25 % less, not 50/1050.
     assert mean_relative_change([0.05, 1.0], [0.10, 1.0]) == pytest.approx(-0.25)

@@ -51,7 +51,8 @@ def build(table: Table, train: np.ndarray, spec: Mapping[str, Any]) -> tuple[Blo
     archives = {path: Archive(path) for path in dict.fromkeys(path for path, _ in table.images)}
     for path, archive in archives.items():
         wanted = [name for source, name in table.images if source == path]
-        missing = archive.missing(wanted)
+        known = archive.names()
+        missing = [name for name in wanted if name not in known]
         if missing:
             raise FairMTError(
                 f"{path}: expected {len(wanted)} images, found {len(wanted) - len(missing)}; "

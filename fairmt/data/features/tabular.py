@@ -23,9 +23,10 @@ def columns(spec: Mapping[str, Any]) -> list[str]:
 def build(table: Table, train: np.ndarray, spec: Mapping[str, Any]) -> tuple[np.ndarray, tuple[str, ...]]:
     """Feature matrix and feature names; every constant is taken from the training rows.
 
-    Numeric columns are standardised (unless ``standardise`` is false). A categorical column becomes
-    one 0/1 column per level seen in training, a missing value being a level of its own; a level
-    that training has not seen is all zeros.
+    Numeric columns are standardised (unless ``standardise`` is false). With ``impute``, a missing number
+    becomes the training mean, and a 0/1 column beside it says so. A categorical column becomes one 0/1
+    column per level seen in training, a missing value being a level of its own; a level that training
+    has not seen is all zeros.
 
     Parameters
     ----------
@@ -38,21 +39,28 @@ def build(table: Table, train: np.ndarray, spec: Mapping[str, Any]) -> tuple[np.
     -------
     x : float32 array, [N, F]
     names : tuple of str
-        ``column`` or ``column=level``.
+        ``column`` or ``column=level``; ``column=(missing)`` for a missing number too.
 
     Raises
     ------
     FairMTError
-        If a numeric value is missing, infinite or not a number, or there is no feature at all.
+        If a numeric value is infinite or not a number, or missing without ``impute``, or there is no
+        feature at all.
     """
     blocks: list[np.ndarray] = []
     names: list[str] = []
     for column in spec.get("numeric", ()):
-        values = _numbers(table.frame[column])
+        gaps = table.frame[column].isna().to_numpy() & spec.get("impute", False)
+        values = _numbers(table.frame[column], gaps)
+        if gaps.any():
+            values[gaps] = _mean(values[train & ~gaps], column)
         if spec.get("standardise", True):
             values = _standardised(values, values[train])
         blocks.append(values[:, None])
         names.append(column)
+        if gaps[train].any():
+            blocks.append(gaps[:, None].astype(np.float64))
+            names.append(f"{column}={MISSING}")
     for column in spec.get("categorical", ()):
         block, levels = _one_hot(table.frame[column], train)
         blocks.append(block)
@@ -62,9 +70,10 @@ def build(table: Table, train: np.ndarray, spec: Mapping[str, Any]) -> tuple[np.
     return np.concatenate(blocks, axis=1, dtype=np.float32, casting="same_kind"), tuple(names)
 
 
-def _numbers(column: pd.Series) -> np.ndarray:
-    values = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
-    broken = ~np.isfinite(values)
+def _numbers(column: pd.Series, gaps: np.ndarray) -> np.ndarray:
+    """The column's numbers, NaN in the gaps; a copy."""
+    values = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan, copy=True)
+    broken = ~np.isfinite(values) & ~gaps
     if broken.any():
         example = column[broken].tolist()[0]
         raise FairMTError(
@@ -72,6 +81,12 @@ def _numbers(column: pd.Series) -> np.ndarray:
             f"{len(values)} rows without (row {column.index[broken][0]}: {example!r})"
         )
     return values
+
+
+def _mean(known: np.ndarray, column: str) -> float:
+    if len(known) == 0:
+        raise FairMTError(f"feature {column!r}: expected a number in some training row, found none")
+    return float(known.mean())
 
 
 def _standardised(values: np.ndarray, train: np.ndarray) -> np.ndarray:

@@ -1,0 +1,169 @@
+"""A user's own table: one CSV file in ``data/raw/csv/``, as ``fairmt prepare --csv`` puts it there.
+
+The benchmark's options name the file and its SHA-256. So a benchmark is about one content of the file,
+and another content makes another benchmark's data.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fairmt.data.dataset import Dataset, Table
+from fairmt.data.fetch import sha256_of
+from fairmt.errors import FairMTError
+
+OPTIONS = ("file", "sha256", "id", "delimiter", "missing")
+
+
+def load(raw: Path, options: Mapping[str, Any]) -> Table:
+    """All rows of the file; see `read_csv` for what becomes a number and what is missing.
+
+    Parameters
+    ----------
+    raw : Path
+        Folder of the file.
+    options : mapping
+        ``file``: its name. ``sha256``: of its content. ``id``: the column of row ids; without it they
+        are line numbers from 0. ``delimiter`` and ``missing``: as in `read_csv`.
+
+    Raises
+    ------
+    FairMTError
+        If the file is missing, has another SHA-256 or is no table, or an id occurs twice.
+    """
+    unknown = sorted(set(options) - set(OPTIONS))
+    if unknown:
+        raise FairMTError(f"options: unknown key {unknown[0]!r} (known: {', '.join(OPTIONS)})")
+    for key in ("file", "sha256"):
+        if key not in options:
+            raise FairMTError(f"options: required key {key!r} is missing")
+    path = raw / options["file"]
+    if not path.is_file():
+        raise FairMTError(f"{path}: no such file; run `fairmt prepare --csv` with the table")
+    found = sha256_of(path)
+    if found != options["sha256"]:
+        raise FairMTError(f"{path}: SHA-256: expected {options['sha256']}, found {found}")
+    frame = read_csv(path, options.get("delimiter", ","), options.get("missing", ()))
+    if "id" in options:
+        frame = _indexed(frame, options["id"], path)
+    return Table(frame=frame, notes={"rows read": len(frame)})
+
+
+def read_csv(path: Path, delimiter: str = ",", missing: Sequence[str] = ()) -> pd.DataFrame:
+    """A CSV file with a header line, strictly: every row as long as the header, UTF-8, no open quote.
+
+    A column of numbers and missing values is float64; every other column holds text. Empty values are
+    missing.
+
+    Parameters
+    ----------
+    path : Path
+    delimiter : str
+    missing : sequence of str
+        Words that stand for a missing value, besides nothing.
+
+    Raises
+    ------
+    FairMTError
+        Naming the line.
+    """
+    rows = _rows(_text(path), delimiter, path)
+    header = [name.strip() for name in rows[0]]
+    for name in header:
+        if not name:
+            raise FairMTError(f"{path}: line 1: expected a name for each column, found none for one")
+        if header.count(name) > 1:
+            raise FairMTError(f"{path}: line 1: expected different names of columns, found {name!r} twice")
+    if len(rows) == 1:
+        raise FairMTError(f"{path}: expected rows below the header, found none")
+    gaps = {"", *missing}
+    columns = zip(*rows[1:], strict=True)
+    return pd.DataFrame({name: _typed(column, gaps) for name, column in zip(header, columns, strict=True)})
+
+
+def _text(path: Path) -> str:
+    content = path.read_bytes()
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise FairMTError(
+            f"{path}: line {line}: expected UTF-8, found the byte 0x{content[error.start]:02x}; save the "
+            "whole file as UTF-8"
+        ) from None
+    if text.lstrip().lower().startswith(("<!doctype html", "<html")):
+        raise FairMTError(f"{path}: expected a table, found an HTML page")
+    if "\0" in text:
+        raise FairMTError(f"{path}: expected text, found zero bytes; save the file as UTF-8")
+    return text
+
+
+def _rows(text: str, delimiter: str, path: Path) -> list[list[str]]:
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    rows: list[list[str]] = []
+    try:
+        for row in reader:
+            if not row:
+                continue
+            if rows and len(row) != len(rows[0]):
+                raise FairMTError(
+                    f"{path}: line {reader.line_num}: expected {len(rows[0])} values, found {len(row)}; "
+                    "is the file cut short?"
+                )
+            rows.append(row)
+    except csv.Error as error:
+        raise FairMTError(
+            f"{path}: line {reader.line_num}: not valid CSV: {error}; is the file cut short?"
+        ) from None
+    if not rows or len(rows[0]) < 2:
+        raise FairMTError(
+            f"{path}: line 1: expected names of columns separated by {delimiter!r}, found {len(rows)} lines "
+            f"with {len(rows[0]) if rows else 0} columns"
+        )
+    return rows
+
+
+def _typed(values: Sequence[str], gaps: set[str]) -> pd.Series:
+    words = pd.Series([value.strip() for value in values], dtype=object)
+    words = words.where(~words.isin(gaps), None)
+    numbers = pd.to_numeric(words, errors="coerce").astype("float64")
+    is_number = np.isfinite(numbers) | words.isna()
+    return numbers if is_number.all() else words
+
+
+def _indexed(frame: pd.DataFrame, name: str, path: Path) -> pd.DataFrame:
+    """The table without its id column, by whole numbers: the ids themselves, or hashes of text."""
+    if name not in frame.columns:
+        raise FairMTError(f"{path}: id: no column {name!r} (known: {', '.join(frame.columns)})")
+    ids = frame[name]
+    if ids.isna().any():
+        raise FairMTError(f"{path}: id: expected one in every row, found {ids.isna().sum()} rows without")
+    if ids.duplicated().any():
+        raise FairMTError(f"{path}: id: expected each once, found {ids[ids.duplicated()].iloc[0]!r} twice")
+    whole = ids.dtype == "float64" and (ids == ids.round()).all() and (ids.abs() < 2**53).all()
+    numbers = ids.astype("int64") if whole else ids.map(_number_of)
+    return frame.drop(columns=name).set_index(pd.Index(numbers, dtype="int64"))
+
+
+def _number_of(name: object) -> int:
+    """The first 63 bits of the SHA-256 of an id."""
+    return int.from_bytes(hashlib.sha256(str(name).encode()).digest()[:8], "big") >> 1
+
+
+DATASET = Dataset(
+    name="csv",
+    title="A table of your own",
+    homepage="",
+    licence="the table's own",
+    citation="",
+    files=(),
+    load=load,
+)

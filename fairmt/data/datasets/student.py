@@ -1,0 +1,78 @@
+"""UCI Student Performance, mathematics: 395 pupils of two Portuguese schools.
+
+A table of this size is for fast tests and for seeing what fairness estimates on 80 test rows are worth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from fairmt.data.dataset import Dataset, RawFile, Table
+from fairmt.errors import FairMTError
+
+GRADES = ("G1", "G2", "G3")
+FLAGS = ("romantic", "higher", "paid")
+LABELS = (*GRADES, *FLAGS, "Mjob")
+COLUMNS = (
+    *LABELS,
+    "sex",
+    *("school", "age", "address", "famsize", "Pstatus", "Medu", "Fedu", "Fjob", "reason", "guardian"),
+    *("traveltime", "studytime", "failures", "schoolsup", "famsup", "activities", "nursery", "internet"),
+    *("famrel", "freetime", "goout", "Dalc", "Walc", "health", "absences"),
+)
+
+
+def load(raw: Path, options: Mapping[str, Any]) -> Table:
+    """All rows, with the labels in `FLAGS` as 0 and 1; ids are line numbers from 0.
+
+    Parameters
+    ----------
+    raw : Path
+    options : mapping
+        There are none.
+    """
+    if options:
+        raise FairMTError(f"options: unknown key {min(options)!r} (student has none)")
+    path = raw / "student-mat.csv"
+    try:
+        frame = pd.read_csv(path, sep=";", usecols=list(COLUMNS), keep_default_na=False, encoding="utf-8")
+    except FileNotFoundError:
+        raise FairMTError(f"{path}: no such file; run `fairmt fetch student` first") from None
+    except (ValueError, UnicodeDecodeError) as error:
+        raise FairMTError(f"{path}: not in the layout of UCI Student Performance: {error}") from None
+    for flag in FLAGS:
+        unknown = sorted(set(frame[flag]) - {"yes", "no"})
+        if unknown:
+            raise FairMTError(f"{path}: {flag}: expected yes or no, found {unknown[0]!r}")
+        frame[flag] = (frame[flag] == "yes").astype(float)
+    return Table(frame=frame, notes={"rows read": len(frame)})
+
+
+DATASET = Dataset(
+    name="student",
+    title="UCI Student Performance (mathematics)",
+    homepage="https://archive.ics.uci.edu/dataset/320/student+performance",
+    licence="CC BY 4.0",
+    citation="Cortez, Student Performance, UCI Machine Learning Repository, 2008, doi:10.24432/C5TG7T",
+    files=(
+        RawFile(
+            name="student-mat.csv",
+            sha256=(
+                "25463499a25a1721e2634a91b04cfddecbf8213a9776212c0bb576c0ebc9b5af",
+                "b0cc9f85c4456372e0a926d63e190b71096dbe78c44538bdbdfec545c2dc2ae7",
+            ),
+            urls=(),
+            mirror="student/student-mat.csv",
+            mirror_sha256="25463499a25a1721e2634a91b04cfddecbf8213a9776212c0bb576c0ebc9b5af",
+        ),
+    ),
+    load=load,
+    instructions="UCI packs this file in an archive: download it from "
+    "https://archive.ics.uci.edu/dataset/320/student+performance and put student-mat.csv into "
+    "data/raw/student/.",
+    never_features=LABELS,
+)

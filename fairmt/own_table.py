@@ -1,0 +1,214 @@
+"""A benchmark from a user's own CSV file and a short description of its columns.
+
+``FILE.yaml`` beside ``FILE.csv`` names tasks and sensitive attributes; its keys are explained in
+``workflow/schemas/table.schema.yaml``. The rest is derived from the values and written to
+``config/benchmarks/FILE.yaml``, an ordinary benchmark of the dataset ``csv``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from io import StringIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fairmt.config import BENCHMARKS, read_config
+from fairmt.errors import FairMTError
+from fairmt.files import atomic, write_text
+from fairmt.workflow import RAW
+from fairmt.yaml_files import choose, validate
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from fairmt.data.prepared import Meta
+
+MOST_CLASSES = 10
+"""Numbers with more values than this are a regression target."""
+MOST_GROUPS = 20
+MOST_LEVELS = 100
+DERIVED: dict[str, Any] = {
+    "sensitive_in_features": False,
+    "split": {"protocol": "random", "fractions": [0.6, 0.2, 0.2]},
+    "supervision": {"regime": "natural"},
+    "model": {"trunk": "mlp", "widths": [128, 64], "head_widths": [32], "dropout": 0.0},
+    "training": {
+        "steps": 600,
+        "batch_size": 256,
+        "optimizer": "adam",
+        "learning_rate": 1e-3,
+        "weight_decay": 1e-4,
+    },
+}
+MARK = "# Derived by `fairmt prepare --csv`"
+
+
+def add_table(table: Path) -> str:
+    """Make a benchmark of a CSV file: a copy in ``data/raw/csv/`` and a file in ``config/benchmarks/``.
+
+    Both are replaced when it is called again.
+
+    Parameters
+    ----------
+    table : Path
+        ``FILE.csv``, with ``FILE.yaml`` beside it.
+
+    Returns
+    -------
+    str
+        The benchmark's name, ``FILE``.
+
+    Raises
+    ------
+    FairMTError
+        If a file is missing or not of its form, the description does not fit the table, or there is a
+        benchmark of that name that is no derived one.
+    """
+    from fairmt.data.datasets.csv import read_csv
+    from fairmt.data.fetch import sha256_of
+
+    name, source = table.stem, table.with_suffix(".yaml")
+    target = BENCHMARKS / f"{name}.yaml"
+    _check_names(table, target)
+    description = read_config(source)
+    validate(description, "table", source)
+    frame = read_csv(table, description.get("delimiter", ","), description.get("missing", ()))
+    options = {"file": table.name, "sha256": sha256_of(table)}
+    options |= {key: description[key] for key in ("id", "delimiter", "missing") if key in description}
+    head = {
+        "title": description.get("title", name),
+        "dataset": "csv",
+        "variant": f"{table.name}, {len(frame):,} rows",
+        "options": options,
+    }
+    config = head | _derived(frame, description, source) | DERIVED
+    _copy(table, RAW / "csv" / table.name)
+    write_text(target, _text(config, table, source))
+    return name
+
+
+def summary(meta: Meta) -> str:
+    """What was derived, and the command that trains on it."""
+    lines = [f"{BENCHMARKS / meta.benchmark}.yaml is a benchmark now: {meta.variant}."]
+    for task in meta.tasks:
+        kind = task.kind if task.kind == "regression" else f"{task.kind} of {', '.join(task.labels)}"
+        lines.append(f"  task {task.name}: {kind}")
+    lines += [f"  groups by {name}: {', '.join(groups)}" for name, groups in meta.groups.items()]
+    lines.append(f"  features: {', '.join(meta.features)}")
+    lines.append(f"Train on it: fairmt train {meta.benchmark} mtl_erm --out trial")
+    return "\n".join(lines)
+
+
+def _check_names(table: Path, target: Path) -> None:
+    if not table.is_file():
+        raise FairMTError(f"--csv: expected a file, found none at {table}")
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*\.csv", table.name):
+        raise FairMTError(
+            f"--csv: expected a name of letters, digits, - and _ that ends in .csv, found {table.name!r}; it "
+            "becomes the benchmark's name"
+        )
+    if target.exists() and not target.read_text(encoding="utf-8").startswith(MARK):
+        raise FairMTError(f"{target}: exists already and is no derived benchmark; rename {table.name}")
+
+
+def _derived(frame: pd.DataFrame, description: Mapping[str, Any], source: Path) -> dict[str, Any]:
+    """The sections that depend on the table's values."""
+    known = list(frame.columns)
+    for key in ("ignore", "categorical"):
+        for column in description.get(key, ()):
+            choose(column, known, "column", f"{source}: {key}")
+    if "id" in description:
+        choose(description["id"], known, "column", f"{source}: id")
+    tasks = {
+        task: _task(frame, spec.get("columns", [task]), spec, f"{source}: tasks.{task}")
+        for task, spec in description["tasks"].items()
+    }
+    attributes = {
+        attribute: _attribute(frame, spec.get("column", attribute), spec, f"{source}: sensitive.{attribute}")
+        for attribute, spec in description["sensitive"].items()
+    }
+    taken = {column for spec in tasks.values() for column in spec["columns"]}
+    taken |= {spec["column"] for spec in attributes.values()}
+    taken |= {description.get("id"), *description.get("ignore", ())}
+    left = frame[[column for column in known if column not in taken]]
+    return {
+        "tasks": tasks,
+        "sensitive": {"train": next(iter(attributes)), "attributes": attributes},
+        "features": _features(left, description.get("categorical", []), source),
+    }
+
+
+def _task(frame: pd.DataFrame, columns: list[str], spec: Mapping[str, Any], field: str) -> dict[str, Any]:
+    for column in columns:
+        choose(column, list(frame.columns), "column", field)
+    labels = frame[columns]
+    kind = spec.get("kind", _kind(labels, field))
+    task = {"kind": kind, "columns": columns, **spec}
+    if kind == "classification":
+        task.setdefault("classes", _values(labels[columns[0]], MOST_LEVELS, field))
+    return task
+
+
+def _kind(labels: pd.DataFrame, field: str) -> str:
+    is_number = labels.dtypes == "float64"
+    if len(labels.columns) == 1:
+        many = labels.iloc[:, 0].nunique() > MOST_CLASSES
+        return "regression" if is_number.all() and many else "classification"
+    if not is_number.all():
+        column = labels.columns[~is_number][0]
+        raise FairMTError(
+            f"{field}: expected numbers in several columns (0 and 1, or amounts), found "
+            f"{labels[column].dropna().iloc[0]!r} in column {column!r}"
+        )
+    return "detection" if labels.isin([0, 1]).where(labels.notna(), True).all(axis=None) else "regression"
+
+
+def _attribute(frame: pd.DataFrame, column: str, spec: Mapping[str, Any], field: str) -> dict[str, Any]:
+    choose(column, list(frame.columns), "column", field)
+    return {"column": column, "groups": spec.get("groups") or _values(frame[column], MOST_GROUPS, field)}
+
+
+def _values(column: pd.Series, most: int, field: str) -> list[Any]:
+    """The different values of a column, whole numbers as such."""
+    values = sorted(column.dropna().unique().tolist())
+    if not 2 <= len(values) <= most:
+        raise FairMTError(
+            f"{field}: expected 2 to {most} different values in column {column.name!r}, found {len(values)}; "
+            "name those that matter, or add a column of coarser values"
+        )
+    return [int(value) if isinstance(value, float) and value.is_integer() else value for value in values]
+
+
+def _features(frame: pd.DataFrame, codes: list[str], source: Path) -> dict[str, Any]:
+    numeric = [name for name in frame.columns if frame[name].dtype == "float64" and name not in codes]
+    categorical = [name for name in frame.columns if name not in numeric]
+    for name in categorical:
+        levels = frame[name].nunique()
+        if levels > MOST_LEVELS:
+            raise FairMTError(
+                f"{source}: column {name!r}: expected at most {MOST_LEVELS} different words of a feature, "
+                f"found {levels}, for example {frame[name].dropna().iloc[0]!r}; put it under `ignore:`"
+            )
+    features: dict[str, Any] = {"numeric": numeric, "categorical": categorical}
+    return features | {"impute": True} if frame[numeric].isna().any(axis=None) else features
+
+
+def _copy(table: Path, target: Path) -> None:
+    if target.exists() and target.samefile(table):
+        return
+    with atomic(target) as temporary:
+        temporary.write_bytes(table.read_bytes())
+
+
+def _text(config: Mapping[str, Any], table: Path, source: Path) -> str:
+    from ruamel.yaml import YAML
+
+    stream = StringIO()
+    stream.write(f"{MARK} from {table.name} and {source.name}; doing it again replaces this file.\n")
+    stream.write(f"# To change something else, write a benchmark that says `extends: {table.stem}`.\n")
+    yaml = YAML()
+    yaml.default_flow_style = None
+    yaml.width = 100
+    yaml.dump(dict(config), stream)
+    return stream.getvalue()
