@@ -104,6 +104,10 @@ def parser() -> argparse.ArgumentParser:
     )
     command.set_defaults(run=_prepare)
 
+    command = commands.add_parser("data-cards", help="cards and Croissant metadata of datasets")
+    command.add_argument("datasets", nargs="*", metavar="DATASET", help="default: all that benchmarks use")
+    command.set_defaults(run=_data_cards)
+
     command = commands.add_parser("train", help="train one run")
     _add_run_arguments(command)
     _add_training_arguments(command)
@@ -189,6 +193,8 @@ def _fetch(options: argparse.Namespace) -> None:
     from fairmt.workflow import RAW
 
     dataset = load_dataset(options.dataset)
+    if not dataset.files and dataset.instructions:
+        raise FairMTError(f"{dataset.name}: nothing to download. {dataset.instructions}")
     names = [options.file] if options.file else [file.name for file in dataset.files]
     for name in names:
         fetch(dataset, name, RAW / dataset.name, mirrors_from_environment())
@@ -218,6 +224,16 @@ def _prepare(options: argparse.Namespace) -> None:
         raise FairMTError(f"{benchmark_path(name)}: {error}") from error
     if options.csv:
         print(summary(meta))
+
+
+def _data_cards(options: argparse.Namespace) -> None:
+    from fairmt.config import BENCHMARKS, read_benchmark
+    from fairmt.data.fetch import mirrors_from_environment
+    from fairmt.datacards.write import write_cards
+    from fairmt.workflow import RAW
+
+    used = {read_benchmark(path.stem)["dataset"] for path in BENCHMARKS.glob("*.yaml")}
+    write_cards(options.datasets or sorted(used), RAW, mirrors_from_environment())
 
 
 def _train(options: argparse.Namespace) -> None:
