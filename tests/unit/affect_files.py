@@ -4,6 +4,7 @@ import csv
 from pathlib import Path
 
 import numpy as np
+from vision_files import jpeg
 
 NINE = ["00-02", "03-09", "10-19", "20-29", "30-39", "40-49", "50-59", "60-69", "70+"]
 SEVEN = ["Anger", "Disgust", "Fear", "Happiness", "Neutral", "Sadness", "Surprise"]
@@ -42,7 +43,7 @@ ROWS = {"train.csv": 60, "valid.csv": 20, "test.csv": 20}
 FOLDERS = {"DISFA": "LeftVideoSN001/", "GFT": "001A/", "EmotioNet": "test/", "AffectNet": "train_set/"}
 
 
-def write_affect(folder: Path) -> Path:
+def write_affect(folder: Path, images: bool = False) -> Path:
     """Annotations of all corpora; the first test image of AffectNet VA is a training image of EXPR."""
     rng = np.random.default_rng(0)
     for place, (header, own) in HEADERS.items():
@@ -58,6 +59,8 @@ def write_affect(folder: Path) -> Path:
                 content[0]["name"] = "train_set/00000.jpg"
             first += rows
             write_rows(folder / place / partition, header, content)
+            if images:
+                _write_images(folder / place.split("/")[0] / "images", [row["name"] for row in content])
     return folder
 
 
@@ -67,6 +70,14 @@ def write_rows(path: Path, header: str, content: list[dict[str, str]]) -> None:
         writer = csv.DictWriter(stream, header.split(","))
         writer.writeheader()
         writer.writerows(content)
+
+
+def _write_images(folder: Path, names: list[str]) -> None:
+    content = jpeg(np.random.default_rng(0), 8, 8)
+    for name in names:
+        path = folder / (name.replace(".jpg", "_aligned.jpg") if folder.parent.name == "RAF-AU" else name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
 
 
 def _draw(rng: np.random.Generator, column: str, values: dict[str, list[str]]) -> str:
