@@ -78,5 +78,5 @@ def test_missing_file_and_foreign_type(tmp_path):
     with pytest.raises(FairMTError, match="no such file"):
         read_arrays(tmp_path / "a")
     save_file({"x": np.zeros(2, dtype=np.float16)}, tmp_path / "a")
-    with pytest.raises(FairMTError, match="expected arrays of I64, .* found 'F16'"):
+    with pytest.raises(FairMTError, match=r"expected arrays of I64, .* found 'F16'"):
         read_arrays(tmp_path / "a")

@@ -5,6 +5,7 @@ import string
 
 import numpy as np
 import pytest
+from vision_files import write_celeba, write_celeba64, write_ham10000
 
 from fairmt.config import BENCHMARKS, read_benchmark
 from fairmt.data.dataset import dataset_names, load_dataset
@@ -95,7 +96,14 @@ def write_compas(folder, rows=600):
     return folder
 
 
-WRITERS = {"adult": write_adult, "compas": write_compas, "synthetic": lambda folder: folder}
+WRITERS = {
+    "adult": write_adult,
+    "celeba": write_celeba,
+    "celeba64": write_celeba64,
+    "compas": write_compas,
+    "ham10000": write_ham10000,
+    "synthetic": lambda folder: folder,
+}
 
 
 def test_adult_reads_both_files(tmp_path):

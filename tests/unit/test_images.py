@@ -118,7 +118,10 @@ BROKEN = {
     "a page": (b"<!doctype html><html>Sign in</html>", "not a whole JPEG or PNG"),
     "another format": (encoded(random_pixels(8, 8, 3), "BMP"), "not a whole JPEG or PNG"),
     "too many pixels": (huge_png(), "expected at most 33554432 pixels"),
-    "many pixels": (encoded(np.zeros((6000, 6000), dtype=np.uint8)), "expected at most 33554432 pixels, found 6000 x 6000"),
+    "many pixels": (
+        encoded(np.zeros((6000, 6000), dtype=np.uint8)),
+        "expected at most 33554432 pixels, found 6000 x 6000",
+    ),
 }
 
 
