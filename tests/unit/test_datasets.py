@@ -5,6 +5,8 @@ import string
 
 import numpy as np
 import pytest
+from affect_files import write_affect
+from faces_files import write_faces
 from vision_files import write_celeba, write_celeba64, write_ham10000
 
 from fairmt.config import BENCHMARKS, read_benchmark
@@ -98,9 +100,11 @@ def write_compas(folder, rows=600):
 
 WRITERS = {
     "adult": write_adult,
+    "affect": lambda folder: write_affect(folder, images=True),
     "celeba": write_celeba,
     "celeba64": write_celeba64,
     "compas": write_compas,
+    "faces": write_faces,
     "ham10000": write_ham10000,
     "synthetic": lambda folder: folder,
 }
