@@ -77,8 +77,9 @@ class Loop:
     ----------
     history : list of dict
         About `HISTORY_ROWS` rows of what `Method.backward` returned, with the step.
-    step_seconds : float
-        Mean time of a step of this process; NaN if it took none.
+    step_seconds, step_cpu_seconds : float
+        Mean time of a step of this process, and the processor time in it, which other jobs on the machine
+        hardly change; NaN if it took none.
     """
 
     def __init__(
@@ -101,7 +102,7 @@ class Loop:
         self.optimizers = method.optimizers(model)
         self.step = 0
         self.history: list[dict[str, float]] = []
-        self.step_seconds = math.nan
+        self.step_seconds = self.step_cpu_seconds = math.nan
 
     def run(self, checkpoint_seconds: float) -> None:
         """Take the remaining steps of the budget, saving the state at the given interval.
@@ -116,6 +117,7 @@ class Loop:
         self.model.train()
         first = self.step
         started = saved = time.perf_counter()
+        cpu_started = time.process_time()
         labels = {name: values.cpu() for name, values in self.rows.y.items()}
         parts = strata(self.method.sampling, labels, self.rows.group.cpu(), self.budget.batch_size)
         for index in batches(parts, self.step, self.budget.steps, self.seed_for):
@@ -128,6 +130,7 @@ class Loop:
                 saved = time.perf_counter()
         if self.step > first:
             self.step_seconds = (time.perf_counter() - started) / (self.step - first)
+            self.step_cpu_seconds = (time.process_time() - cpu_started) / (self.step - first)
 
     def _take_step(self, index: Tensor) -> dict[str, Any]:
         for optimizer in self.optimizers:

@@ -148,6 +148,7 @@ def train(
         "parameters": sum(p.numel() for p in [*model.parameters(), *method.parameters()]),
         "diverged": diverged,
         "step_seconds": loop.step_seconds,
+        "step_cpu_seconds": loop.step_cpu_seconds,
         "wall_seconds": time.perf_counter() - started,
         "peak_memory_mb": peak_memory_mb(),
     }
