@@ -2,6 +2,7 @@
 
 import zipfile
 from collections import defaultdict
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,10 +12,13 @@ from fairmt.config import read_benchmark
 from fairmt.data.arrays import read_arrays
 from fairmt.data.dataset import load_dataset
 from fairmt.data.datasets import celeba, celeba64
+from fairmt.data.features.image import decode
 from fairmt.data.fetch import fetch
 from fairmt.data.load import load_training
 from fairmt.data.prepare import prepare
 from fairmt.errors import FairMTError
+from fairmt.methods.base import Method
+from fairmt.training import Job, train
 
 
 def prepared(name, raw, out, monkeypatch):
@@ -57,8 +61,6 @@ def test_images_belong_to_their_rows(tmp_path, monkeypatch):
     prepared("celeba64-male", raw, tmp_path / "out", monkeypatch)
     inputs = read_arrays(tmp_path / "out/inputs.safetensors")
     assert inputs["x"].dtype == np.uint8
-    from fairmt.data.features.image import decode
-
     with zipfile.ZipFile(raw / "images.zip") as archive:
         for row in (0, 150, 299):
             content = archive.read(f"{inputs['id'][row]:06d}.jpg")
@@ -153,6 +155,42 @@ def test_the_subset_refuses_images_without_attributes_and_foreign_names(tmp_path
             archive.writestr(name, b"")
         with pytest.raises(FairMTError, match=words):
             celeba64.load(tmp_path, {})
+
+
+def job(steps):
+    config = read_benchmark("celeba64-male")
+    config["model"] |= {"width": 2}
+    config["training"] |= {"steps": steps, "batch_size": 16}
+    return Job("celeba64-male", config, Method, {}, 1.0, 0, {"hash8": "12345678"})
+
+
+class Interrupted(Exception):
+    pass
+
+
+def test_a_run_on_images_that_was_interrupted_ends_with_the_same_bits(tmp_path, monkeypatch):
+    prepared("celeba64-male", write_celeba64(tmp_path / "raw"), tmp_path / "data", monkeypatch)
+    train(job(4), tmp_path / "data", tmp_path / "whole", "cpu")
+
+    class Stops(Method):
+        steps = 0
+
+        def backward(self, model, batch):
+            self.steps += 1
+            if self.steps == 3:
+                raise Interrupted
+            return super().backward(model, batch)
+
+    with pytest.raises(Interrupted):
+        train(
+            replace(job(4), method=Stops), tmp_path / "data", tmp_path / "part", "cpu", checkpoint_seconds=0
+        )
+    train(job(4), tmp_path / "data", tmp_path / "part", "cpu")
+    assert (tmp_path / "part/predictions.parquet").read_bytes() == (
+        tmp_path / "whole/predictions.parquet"
+    ).read_bytes()
+    model = read_arrays(tmp_path / "whole/probe.safetensors")
+    assert model["expression/covariance"].shape == (16, 16)
 
 
 @pytest.mark.parametrize("name", ["celeba", "celeba64", "ham10000"])

@@ -72,6 +72,15 @@ def test_extends_merges_sections_and_replaces_tasks_and_lists(write):
     assert "extends" not in found
 
 
+def test_a_model_that_names_its_trunk_replaces_the_one_that_it_extends(write):
+    write(
+        "extends: base\ntitle: Mine\nfeatures: {image: {size: 64}}\n"
+        "model: {trunk: resnet18, flip: true, padding: 4, head_widths: [9]}\n"
+    )
+    expected = {"trunk": "resnet18", "flip": True, "padding": 4, "head_widths": [9]}
+    assert read_benchmark("mine")["model"] == expected
+
+
 def test_extends_may_be_chained(write):
     write("extends: base\ntitle: Mine\ntraining: {steps: 99}\n")
     write("extends: mine\ntitle: Third\ntraining: {batch_size: 7}\n", name="third")
@@ -111,6 +120,28 @@ def test_extends_may_be_chained(write):
         ),
         ("extends: base\nsplit: {protocol: random}\n", "protocol 'random' needs 'fractions'"),
         ("extends: base\nsplit: {protocol: random, fractions: [0.6, 0.2, 0.3]}\n", "must add up to 1"),
+        (
+            "extends: base\nmodel: {trunk: convnet, width: 8, flip: true, padding: 4, head_widths: []}\n",
+            r"model\.trunk: 'convnet' is not one of \['mlp'\]",
+        ),
+        (
+            "extends: base\nfeatures: {image: {size: 64}}\n",
+            r"model\.trunk: 'mlp' is not one of \['convnet', 'resnet18', 'backbone'\]",
+        ),
+        (
+            "extends: base\nfeatures: {image: {size: 64}, numeric: [age]}\n"
+            "model: {trunk: resnet18, flip: true, padding: 4, head_widths: []}\n",
+            r"features\.numeric: \['age'\] is expected to be empty",
+        ),
+        (
+            "extends: base\nfeatures: {image: {size: 64}}\n"
+            "model: {trunk: convnet, widht: 8, width: 8, flip: true, padding: 4, head_widths: []}\n",
+            "model: unknown key 'widht'; did you mean 'width'",
+        ),
+        (
+            "extends: base\nfeatures: {image: {size: 64}}\nmodel: {trunk: convnet, head_widths: []}\n",
+            "model: required key 'flip' is missing",
+        ),
         ("extends: base\nsupervision: {regime: mcar}\n", "'rate' goes with"),
         ("extends: base\nsupervision: {regime: full, rate: 0.5}\n", "'rate' goes with"),
         ("title: [unclosed\n", "not valid YAML"),

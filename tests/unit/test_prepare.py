@@ -267,6 +267,19 @@ def test_official_split(toy):
     assert (inputs["split"] == 1).sum() == pytest.approx(60, abs=25)
 
 
+def in_three_parts(content):
+    split = np.select(
+        [content.frame.index < 1250, content.frame.index < 1300], ["train", "validation"], "test"
+    )
+    return Table(frame=content.frame, split=pd.Series(split, index=content.frame.index))
+
+
+def test_official_split_with_a_validation_part(toy):
+    toy(in_three_parts, config=configured("split", {"protocol": "official"}))
+    inputs = read_arrays(toy.out / "inputs.safetensors")
+    np.testing.assert_array_equal(inputs["split"], np.digitize(inputs["id"], [1250, 1300]))
+
+
 REFUSED = {
     "label column": (
         None,
@@ -309,6 +322,23 @@ REFUSED = {
         None,
         configured("split", {"protocol": "official", "validation": 0.2}),
         "no official split",
+    ),
+    "two validation parts": (
+        in_three_parts,
+        configured("split", {"protocol": "official", "validation": 0.2}),
+        r"split\.validation: .* found 0\.2 with 50 validation rows",
+    ),
+    "no validation part": (
+        lambda content: Table(
+            frame=content.frame, split=in_three_parts(content).split.replace("validation", "test")
+        ),
+        configured("split", {"protocol": "official"}),
+        r"split\.validation: .* found None with 0 validation rows",
+    ),
+    "unknown part": (
+        lambda content: Table(frame=content.frame, split=pd.Series("dev", index=content.frame.index)),
+        configured("split", {"protocol": "official"}),
+        r"expected train, validation or test, found \['dev'\]",
     ),
     "duplicated id": (
         lambda content: Table(frame=pd.concat([content.frame, content.frame.iloc[:1]])),

@@ -1,7 +1,8 @@
 """From a dataset's table to the network's inputs: one module per modality, chosen by ``features:``.
 
 A module has two functions: ``columns(spec)`` names the table's columns that become inputs, and
-``build(table, train, spec)`` returns the inputs [N, ...] and the names of the features.
+``build(table, train, spec)`` returns the inputs [N, ...], an array or `fairmt.data.arrays.Blocks`, and
+the names of the features.
 """
 
 from __future__ import annotations
