@@ -249,6 +249,27 @@ def test_redrawn_split_depends_on_the_seed(toy):
         toy(config=config)
 
 
+def test_imputed_numbers_are_the_training_mean_and_say_so(toy):
+    age = table().frame["age"].to_numpy(copy=True)
+    age[::5] = np.nan
+    toy(changed(age=age), configured("features", {"numeric": ["age"], "impute": True}))
+    assert read_meta(toy.out).features == ("age", "age=(missing)")
+    arrays = read_arrays(toy.out / "inputs.safetensors")
+    train, gaps = arrays["split"] == 0, np.isnan(age)
+    known = age[train & ~gaps]
+    scale = np.where(gaps[train], 0, age[train] - known.mean()).std()
+    expected = np.where(gaps, 0, (age - known.mean()) / scale)
+    np.testing.assert_allclose(arrays["x"][:, 0], expected, atol=1e-5)
+    np.testing.assert_array_equal(arrays["x"][:, 1], gaps)
+
+
+def test_imputing_changes_nothing_where_no_number_is_missing(toy):
+    toy()
+    toy(config=configured("features.impute", True), out="imputed")
+    before, after = (read_arrays(toy.folder / name / "inputs.safetensors") for name in ("out", "imputed"))
+    np.testing.assert_array_equal(before["x"], after["x"])
+
+
 def test_seed_is_without_effect_where_the_split_is_fixed(toy):
     toy()
     first = (toy.out / "inputs.safetensors").read_bytes()
@@ -303,6 +324,16 @@ REFUSED = {
         "'hours' is a label of task 'hours'",
     ),
     "sensitive feature": (None, configured("features.categorical", ["sex"]), "sensitive_in_features: true"),
+    "all numbers missing": (
+        changed(age=np.nan),
+        configured("features", {"numeric": ["age"], "impute": True}),
+        "'age': expected a number in some training row",
+    ),
+    "infinite number": (
+        changed(age=[np.nan, np.inf] + 398 * [1.0]),
+        configured("features", {"numeric": ["age"], "impute": True}),
+        "'age'.*1 of 400 rows.*row 1001: inf",
+    ),
     "missing number": (changed(age=[np.nan, np.inf] + 398 * [1.0]), CONFIG, "'age'.*2 of 400 rows.*row 1000"),
     "text as number": (changed(age=["old"] + 399 * ["1"]), CONFIG, "row 1000: 'old'"),
     "unlabelled task": (changed(hours=np.nan), CONFIG, r"tasks\.hours: column 'hours' has no label"),

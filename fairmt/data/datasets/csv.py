@@ -146,10 +146,13 @@ def _indexed(frame: pd.DataFrame, name: str, path: Path) -> pd.DataFrame:
     ids = frame[name]
     if ids.isna().any():
         raise FairMTError(f"{path}: id: expected one in every row, found {ids.isna().sum()} rows without")
+    if ids.dtype == "float64" and (ids == ids.round()).all() and (ids.abs() < 2**53).all():
+        ids = ids.astype("int64")
     if ids.duplicated().any():
-        raise FairMTError(f"{path}: id: expected each once, found {ids[ids.duplicated()].iloc[0]!r} twice")
-    whole = ids.dtype == "float64" and (ids == ids.round()).all() and (ids.abs() < 2**53).all()
-    numbers = ids.astype("int64") if whole else ids.map(_number_of)
+        raise FairMTError(
+            f"{path}: id: expected each once, found {ids[ids.duplicated()].tolist()[0]!r} twice"
+        )
+    numbers = ids if ids.dtype == "int64" else ids.map(_number_of)
     return frame.drop(columns=name).set_index(pd.Index(numbers, dtype="int64"))
 
 
