@@ -22,17 +22,20 @@ class Archive:
     Parameters
     ----------
     path : Path
+    password : bytes, optional
+        Of an encrypted archive, whose files are decrypted in memory only.
 
     Raises
     ------
     FairMTError
-        If there is no such archive; it is broken, encrypted or names a file twice; a name in it is
-        absolute or has ``..``; or a file in it is announced as larger than `FILE_BYTES` or as more
-        than `RATIO` times its compressed size.
+        If there is no such archive; it is broken or names a file twice; it is encrypted and no password
+        is given; a name in it is absolute or has ``..``; or a file in it is announced as larger than
+        `FILE_BYTES` or as more than `RATIO` times its compressed size.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, password: bytes | None = None) -> None:
         self.path = path
+        self.password = password
         self._zip: zipfile.ZipFile | None = None
         if path.is_dir():
             return
@@ -44,7 +47,7 @@ class Archive:
             raise FairMTError(f"{path}: not a readable ZIP archive: {error}") from None
         seen: set[str] = set()
         for entry in self._zip.infolist():
-            _check(path, entry)
+            _check(path, entry, encrypted=password is not None)
             if entry.filename in seen:
                 raise FairMTError(f"{path}: expected each name once, found {entry.filename!r} twice")
             seen.add(entry.filename)
@@ -61,11 +64,11 @@ class Archive:
         Raises
         ------
         FairMTError
-            If it is not there, too large, or broken.
+            If it is not there, too large, or broken, or the password is not the right one.
         """
         try:
             if self._zip is not None:
-                return self._zip.read(name)
+                return self._zip.read(name, self.password)
             file = self._file(name)
             if file.stat().st_size > FILE_BYTES:
                 raise FairMTError(f"{file}: expected at most {FILE_BYTES} bytes, found {file.stat().st_size}")
@@ -74,6 +77,8 @@ class Archive:
             raise FairMTError(f"{self.path}: {name}: no such file") from None
         except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError) as error:
             raise FairMTError(f"{self.path}: {name}: broken: {error}") from None
+        except RuntimeError as error:
+            raise FairMTError(f"{self.path}: {name}: cannot be decrypted: {error}") from None
 
     def _file(self, name: str) -> Path:
         if _leads_outside(name) or not (self.path / name).resolve().is_relative_to(self.path.resolve()):
@@ -81,10 +86,10 @@ class Archive:
         return self.path / name
 
 
-def _check(path: Path, entry: zipfile.ZipInfo) -> None:
+def _check(path: Path, entry: zipfile.ZipInfo, encrypted: bool) -> None:
     if _leads_outside(entry.filename):
         raise FairMTError(f"{path}: expected names within the archive, found {entry.filename!r}")
-    if entry.flag_bits & 1:
+    if entry.flag_bits & 1 and not encrypted:
         raise FairMTError(f"{path}: {entry.filename}: expected a file that is not encrypted")
     if entry.file_size > FILE_BYTES:
         raise FairMTError(
