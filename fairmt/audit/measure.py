@@ -3,36 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 
 from fairmt.audit.decided import Predicted
-from fairmt.audit.estimate import (
-    BLOCKS,
-    Estimate,
-    blocks,
-    cells_without_each_block,
-    without_each_block,
-)
+from fairmt.audit.estimate import BLOCKS, Estimate, blocks, without_each_block
+from fairmt.audit.gaps import odds, parity
 from fairmt.audit.groups import Attribute
-from fairmt.metrics import (
-    N_MIN,
-    Gap,
-    Score,
-    delta_dp,
-    delta_eo,
-    floors,
-    group_utilities,
-    reason,
-    utility,
-    utility_extremes,
-)
-from fairmt.metrics.cells import Cells
-from fairmt.metrics.odds import odds_cells, odds_gap
-from fairmt.metrics.parity import parity_cells, parity_gap
+from fairmt.metrics import Gap, Score, floors, group_utilities, reason, utility, utility_extremes
 from fairmt.tasks import Task
 
 WORST = "utility_worst_group"
@@ -85,11 +64,13 @@ def between_groups(predicted: Predicted, attribute: Attribute) -> list[Finding]:
 
     Gaps of probabilities (``_soft``) stand beside those of decisions where there are probabilities.
     """
-    task, groups = predicted.task, attribute.codes
-    chance = floors(task, predicted.decided, predicted.labels, groups=groups)
-    found = _gaps(predicted, predicted.decided, groups, "")
-    if predicted.soft is not None:
-        found |= _gaps(predicted, predicted.soft, groups, "_soft")
+    task, labels, groups = predicted.task, predicted.labels, attribute.codes
+    chance = floors(task, predicted.decided, labels, groups=groups)
+    versions = {"": predicted.decided} | ({} if predicted.soft is None else {"_soft": predicted.soft})
+    found = {}
+    for ending, p in versions.items():
+        found[f"delta_dp{ending}"] = parity(task, p, groups)
+        found[f"delta_eo{ending}"] = odds(task, p, labels, groups)
     return [
         *(
             _finding(task, attribute.name, "", name, gap, replicates, chance.get(f"{name}_floor"))
@@ -122,34 +103,6 @@ def over_tasks(findings: list[Finding]) -> list[Finding]:
         for (attribute, metric), of_tasks in places.items()
         if len(of_tasks) == len(tasks) > 1
     ]
-
-
-def _gaps(
-    predicted: Predicted, p: np.ndarray, groups: np.ndarray, ending: str
-) -> dict[str, tuple[Gap, np.ndarray]]:
-    """ΔDP and ΔEO of decisions or probabilities, each with its replicates."""
-    task, labels = predicted.task, predicted.labels
-    block, n_groups = blocks(len(groups)), int(groups.max()) + 1
-    within_blocks = np.where(groups < 0, -1, block * n_groups + groups)
-    given_label = odds_cells(task, p, labels, groups=within_blocks)
-    odds = _replicates(partial(odds_gap, task), given_label, n_groups)
-    if task.kind == "regression":
-        large = np.where(np.bincount(groups[groups >= 0])[groups] < N_MIN, -1, groups)
-        # Groups too small are gone: a block fewer must not take others out of the comparison.
-        parity = without_each_block(
-            lambda rows, own: delta_dp(task, rows, groups=own, n_min=1).value, block, (p, large)
-        )
-    else:
-        parity = _replicates(partial(parity_gap, task), parity_cells(p, groups=within_blocks), n_groups)
-    return {
-        f"delta_dp{ending}": (delta_dp(task, p, groups=groups), parity),
-        f"delta_eo{ending}": (delta_eo(task, p, labels, groups=groups), odds),
-    }
-
-
-def _replicates(gap: Callable[[Sequence[Cells]], Gap], cells: Sequence[Cells], n_groups: int) -> np.ndarray:
-    per_label = [cells_without_each_block(of_label, n_groups) for of_label in cells]
-    return np.array([gap(of_block).value for of_block in zip(*per_label, strict=True)])
 
 
 def _utilities(predicted: Predicted, attribute: Attribute) -> list[Finding]:

@@ -293,21 +293,11 @@ def test_constant_predictions_have_no_gap(tmp_path):
 
 
 def test_tasks_are_found_by_the_names_of_columns():
-    found = find_tasks(
-        [
-            "id",
-            "y_true",
-            "y_pred",
-            "credit_score",
-            "face:a",
-            "face:a_pred",
-            "face:b_label",
-            "face:b_prob",
-            "job",
-            "job_score:cook",
-            "job_score:pilot",
-        ]
-    )
+    columns = """
+        id y_true y_pred credit_score face:a face:a_pred face:b_label face:b_prob job job_score:cook
+        job_score:pilot
+    """
+    found = find_tasks(columns.split())
     assert [task.name for task in found] == ["y", "face", "job"]
     assert found[1].labels == ("face:a", "face:b_label")
     assert found[1].parts == ("a", "b")
