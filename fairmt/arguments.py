@@ -7,6 +7,7 @@ import math
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from fairmt.errors import FairMTError
 from fairmt.yaml_files import choose
@@ -37,6 +38,18 @@ def finite(text: str) -> float:
     if not math.isfinite(number):
         raise argparse.ArgumentTypeError(f"expected a finite number, found {text!r}")
     return number
+
+
+def of_task(read: Callable[[str], Any]) -> Callable[[str], tuple[str, Any]]:
+    """A reader of ``NAME=VALUE``, a value of one task, for `argparse`."""
+
+    def pair(text: str) -> tuple[str, Any]:
+        name, equals, value = text.partition("=")
+        if not (name and equals and value):
+            raise argparse.ArgumentTypeError(f"expected NAME=VALUE, found {text!r}")
+        return name, read(value)
+
+    return pair
 
 
 def check_device(name: str | None) -> None:

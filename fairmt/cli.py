@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fairmt import __version__
-from fairmt.arguments import check_device, finite, make_folder, whole
+from fairmt.arguments import check_device, finite, make_folder, of_task, whole
 from fairmt.errors import FairMTError
 
 log = logging.getLogger("fairmt")
@@ -31,7 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         grammar.error(f"argument --log: {error}")
     try:
-        _check_folder()
+        if options.run is not _audit:
+            _check_folder()
         options.run(options)
     except (FairMTError, OSError) as error:
         if isinstance(error, BrokenPipeError):
@@ -131,6 +132,34 @@ def parser() -> argparse.ArgumentParser:
         command.add_argument(name)
     command.add_argument("--out", type=Path, required=True, help="Parquet file to write")
     command.set_defaults(run=_evaluate)
+
+    command = commands.add_parser(
+        "audit",
+        help="gaps and utility of anybody's predictions",
+        description="Gaps between groups and utility of the predictions in a CSV or Parquet file. Column "
+        "income_pred holds the predictions of column income, and other columns of a few values are groups, "
+        "unless the options say otherwise. See docs/audit.md.",
+    )
+    command.add_argument("file", type=Path)
+    command.add_argument(
+        "--group", action="append", default=[], metavar="COLUMN", help="sex, or sex+race for intersections"
+    )
+    command.add_argument("--task", action="append", default=[], metavar="NAME=LABEL:PREDICTION")
+    for option, read, text in (
+        ("kind", str, "classification, detection or regression"),
+        ("threshold", finite, "from which number on the label or class is predicted; default 0.5"),
+        ("positive", str, "the class that a column of numbers is about"),
+    ):
+        command.add_argument(
+            f"--{option}",
+            action="append",
+            default=[],
+            type=of_task(read),
+            metavar=f"NAME={option.upper()}",
+            help=text,
+        )
+    command.add_argument("--out", type=Path, help="folder for audit.csv, audit.md and audit.png")
+    command.set_defaults(run=_audit)
 
     for name, function, text in (
         ("gather", _gather, "all metrics of a suite in one file"),
@@ -297,6 +326,24 @@ def _evaluate(options: argparse.Namespace) -> None:
     from fairmt.results import evaluate_method
 
     evaluate_method(options.suite, options.benchmark, options.method, options.out)
+
+
+def _audit(options: argparse.Namespace) -> None:
+    from fairmt.audit import audit_file, audit_text, write_audit
+
+    if options.out:
+        make_folder(options.out)
+    audit = audit_file(
+        options.file,
+        groups=options.group,
+        tasks=options.task,
+        kinds=dict(options.kind),
+        thresholds=dict(options.threshold),
+        positives=dict(options.positive),
+    )
+    print(audit_text(audit))
+    if options.out:
+        print("\nWritten: " + ", ".join(map(str, write_audit(audit, options.out))))
 
 
 def _gather(options: argparse.Namespace) -> None:

@@ -5,6 +5,8 @@ Measured on the labelled rows with a known group. A perfect predictor scores 0 e
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from fairmt.errors import FairMTError
@@ -46,15 +48,51 @@ def delta_eo(
     FairMTError
         If a regression task has no bin edges.
     """
+    return odds_gap(task, odds_cells(task, predictions, labels, groups=compact(groups)), n_min=n_min)
+
+
+def odds_cells(task: Task, predictions: np.ndarray, labels: np.ndarray, *, groups: np.ndarray) -> list[Cells]:
+    """The cells behind ΔEO.
+
+    Parameters
+    ----------
+    task, predictions, labels
+        As `delta_eo`.
+    groups : int array, [N]
+        See `fairmt.metrics.cells.compact`.
+
+    Returns
+    -------
+    list of Cells
+        Detection and two classes: per label, positive rates given a negative and a positive label.
+        More classes: one, the (soft) recall of each class. Regression: per dimension, the mean error in
+        each bin.
+
+    Raises
+    ------
+    FairMTError
+        If a regression task has no bin edges.
+    """
+    p, y = columns(predictions), columns(labels)
     if task.kind == "regression":
-        return _binned_error_gap(task, predictions, labels, groups, n_min)
-    if _is_binary(task):
-        rates = _rates(task, predictions, labels, groups, n_min)
-        return average([average(pair, need_all=True) for pair in rates])
-    conditions = _conditions(columns(labels)[:, 0])
-    own_class = columns(predictions)[np.arange(len(conditions)), conditions]
-    cells = cell_means(own_class, groups=compact(groups), conditions=conditions, n_conditions=task.size)
-    return average(spread(cells, n_min))
+        return _binned_errors(task, p, y, groups)
+    if task.kind == "classification" and task.size > 2:
+        conditions = _conditions(y[:, 0])
+        own_class = p[np.arange(len(conditions)), conditions]
+        return [cell_means(own_class, groups=groups, conditions=conditions, n_conditions=task.size)]
+    if task.kind == "classification":
+        positive = 1 if task.favourable is None else int(task.favourable)  # type: ignore[arg-type]
+        p, y = p[:, [positive]], np.where(np.isnan(y), np.nan, y == positive)
+    return [
+        cell_means(of_label, groups=groups, conditions=_conditions(labels), n_conditions=2)
+        for of_label, labels in zip(p.T, y.T, strict=True)
+    ]
+
+
+def odds_gap(task: Task, cells: Sequence[Cells], *, n_min: int = N_MIN) -> Gap:
+    """ΔEO from its `odds_cells`."""
+    is_binary = task.kind == "detection" or (task.kind == "classification" and task.size == 2)
+    return average([average(spread(of_label, n_min), need_all=is_binary) for of_label in cells])
 
 
 def eodd_sum(
@@ -75,7 +113,7 @@ def eodd_max(
 
     fairlearn's ``equalized_odds_difference``.
     """
-    rates = _rates(task, predictions, labels, groups, n_min)
+    rates = _rate_gaps(task, predictions, labels, groups, n_min)
     both = [average(pair, need_all=True) for pair in rates]
     return average(
         [
@@ -92,7 +130,7 @@ def eopp(
 
     With two classes the positive one is the favourable class, class 1 if there is none.
     """
-    return average([pair[1] for pair in _rates(task, predictions, labels, groups, n_min)])
+    return average([pair[1] for pair in _rate_gaps(task, predictions, labels, groups, n_min)])
 
 
 def delta_mae(
@@ -126,42 +164,29 @@ def delta_ccc(
     return average(gaps)
 
 
-def _is_binary(task: Task) -> bool:
-    return task.kind == "detection" or (task.kind == "classification" and task.size == 2)
-
-
-def _rates(
+def _rate_gaps(
     task: Task, predictions: np.ndarray, labels: np.ndarray, groups: np.ndarray, n_min: int
 ) -> list[list[Gap]]:
-    """Per label: gap in false positive rate, gap in true positive rate."""
-    predictions, labels = columns(predictions), columns(labels)
-    if task.kind == "classification":
-        positive = 1 if task.favourable is None else int(task.favourable)  # type: ignore[arg-type]
-        predictions = predictions[:, [positive]]
-        labels = np.where(np.isnan(labels), np.nan, labels == positive)
-    ids = compact(groups)
-    return [
-        spread(cell_means(p, groups=ids, conditions=_conditions(y), n_conditions=2), n_min)
-        for p, y in zip(predictions.T, labels.T, strict=True)
-    ]
+    """Detection, two classes, per label: gap in false positive rate, gap in true positive rate."""
+    cells = odds_cells(task, predictions, labels, groups=compact(groups))
+    return [spread(of_label, n_min) for of_label in cells]
 
 
-def _binned_error_gap(
-    task: Task, predictions: np.ndarray, labels: np.ndarray, groups: np.ndarray, n_min: int
-) -> Gap:
+def _binned_errors(task: Task, p: np.ndarray, y: np.ndarray, groups: np.ndarray) -> list[Cells]:
     if len(task.edges) != task.size:
         raise FairMTError(
             f"task {task.name!r}: edges: {task.size} tuples of bin edges expected, found {len(task.edges)}"
         )
-    ids = compact(groups)
-    labels = columns(labels)
-    errors = (columns(predictions) - labels) / task.scale
-    dimensions = []
-    for error, y, edges in zip(errors.T, labels.T, task.edges, strict=True):
-        bins = np.where(np.isnan(y), -1, np.digitize(y, edges))
-        cells = cell_means(error, groups=ids, conditions=bins, n_conditions=len(edges) + 1)
-        dimensions.append(average(spread(cells, n_min)))
-    return average(dimensions)
+    errors = (p - y) / task.scale
+    return [
+        cell_means(
+            error,
+            groups=groups,
+            conditions=np.where(np.isnan(labels), -1, np.digitize(labels, edges)),
+            n_conditions=len(edges) + 1,
+        )
+        for error, labels, edges in zip(errors.T, y.T, task.edges, strict=True)
+    ]
 
 
 def _error_cells(

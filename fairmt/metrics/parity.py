@@ -6,13 +6,13 @@ unlabelled people too, and parity needs no label.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import combinations
 from statistics import fmean
 
 import numpy as np
 
-from fairmt.metrics.cells import N_MIN, Gap, average, cell_means, columns, compact, compared, spread
+from fairmt.metrics.cells import N_MIN, Cells, Gap, average, cell_means, columns, compact, compared, spread
 from fairmt.tasks import Task
 
 
@@ -42,15 +42,37 @@ def delta_dp(task: Task, predictions: np.ndarray, *, groups: np.ndarray, n_min: 
     """
     if task.kind == "regression":
         return average([_worst(distances, n_min) for distances in _wasserstein(task, predictions, groups)])
+    return parity_gap(task, parity_cells(predictions, groups=compact(groups)), n_min=n_min)
+
+
+def parity_cells(predictions: np.ndarray, *, groups: np.ndarray) -> list[Cells]:
+    """The cells behind ΔDP of detection and classification: per label or class, how often a group gets it.
+
+    Parameters
+    ----------
+    predictions : array, [N, size]
+        As `delta_dp`.
+    groups : int array, [N]
+        See `fairmt.metrics.cells.compact`.
+
+    Returns
+    -------
+    list of Cells, each [G, 1]
+    """
+    return [cell_means(values, groups=groups) for values in columns(predictions).T]
+
+
+def parity_gap(task: Task, cells: Sequence[Cells], *, n_min: int = N_MIN) -> Gap:
+    """ΔDP of detection and classification from its `parity_cells`."""
     if task.kind == "classification":
-        return _worst(_total_variation(predictions, groups), n_min)
-    ids = compact(groups)
-    return average([spread(cell_means(label, groups=ids), n_min)[0] for label in columns(predictions).T])
+        return _worst(_total_variation(cells), n_min)
+    return average([spread(of_label, n_min)[0] for of_label in cells])
 
 
 def delta_dp_mean_pair(task: Task, predictions: np.ndarray, *, groups: np.ndarray, n_min: int = N_MIN) -> Gap:
     """Classification: as `delta_dp`, but the mean over the pairs of groups; 0 means alike."""
-    return _worst(_total_variation(predictions, groups), n_min, of_pairs=fmean)
+    cells = parity_cells(predictions, groups=compact(groups))
+    return _worst(_total_variation(cells), n_min, of_pairs=fmean)
 
 
 def dp_mean_gap(task: Task, predictions: np.ndarray, *, groups: np.ndarray, n_min: int = N_MIN) -> Gap:
@@ -75,9 +97,7 @@ def dp_ks(task: Task, predictions: np.ndarray, *, groups: np.ndarray, n_min: int
 Distances = tuple[dict[tuple[int, int], float], np.ndarray]
 
 
-def _total_variation(predictions: np.ndarray, groups: np.ndarray) -> Distances:
-    ids = compact(groups)
-    cells = [cell_means(values, groups=ids) for values in columns(predictions).T]
+def _total_variation(cells: Sequence[Cells]) -> Distances:
     frequencies = np.hstack([cell.means for cell in cells])
     pairs = combinations(range(len(frequencies)), 2)
     distances = {(a, b): float(np.abs(frequencies[a] - frequencies[b]).sum() / 2) for a, b in pairs}

@@ -1,0 +1,112 @@
+"""Classification tasks from columns of classes, probabilities or scores."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fairmt.audit.decided import Predicted, are_probabilities, threshold_of
+from fairmt.audit.names import TaskColumns
+from fairmt.audit.values import coded, is_text, matrix
+from fairmt.errors import FairMTError
+from fairmt.tasks import Task
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+MOST_CLASSES = 100
+"""More distinct labels than this are no classes."""
+_BINARY = ("0", "1")
+
+
+def by_column(
+    table: pa.Table, columns: TaskColumns, threshold: float | None, positive: str | None
+) -> Predicted:
+    """Classification by one column: of classes, or of numbers that speak for one of two classes."""
+    known, _ = coded(table, columns.labels)
+    positive = positive or next(iter(columns.classes), None)
+    if threshold is None and positive is None and _holds_classes(table, columns.predictions[0], known):
+        classes, (label, decided) = coded(table, (columns.labels[0], columns.predictions[0]))
+        task = _class_task(columns, classes)
+        return Predicted(task, _as_labels(label), np.eye(task.size)[decided], None, "the class in the table")
+    classes, place = _two_classes(columns, known, positive)
+    scores = matrix(table, columns.predictions)
+    threshold = threshold_of(columns, scores, threshold)
+    order = slice(None, None, 1 if place == 1 else -1)
+    return Predicted(
+        _class_task(columns, classes),
+        _as_labels(_recoded(table, columns, classes)),
+        np.hstack([scores < threshold, scores >= threshold])[:, order] * 1.0,
+        np.hstack([1 - scores, scores])[:, order] if are_probabilities(scores) else None,
+        f"{classes[place]} from {threshold:g} on",
+    )
+
+
+def by_class(table: pa.Table, columns: TaskColumns) -> Predicted:
+    """Classification by a column of scores per class."""
+    known, _ = coded(table, columns.labels)
+    classes = columns.classes or known
+    if len(classes) != len(columns.predictions) or not set(known) <= set(classes):
+        raise FairMTError(
+            f"task {columns.name!r}: expected a column of predictions for each of the classes "
+            f"{', '.join(known)}, found {', '.join(columns.predictions)}"
+        )
+    scores = matrix(table, columns.predictions)
+    add_up = are_probabilities(scores) and np.allclose(scores.sum(axis=1), 1, atol=1e-3)
+    return Predicted(
+        _class_task(columns, classes),
+        _as_labels(_recoded(table, columns, classes)),
+        np.eye(len(classes))[scores.argmax(axis=1)],
+        scores if add_up else None,
+        "the class with the highest prediction",
+    )
+
+
+def _holds_classes(table: pa.Table, name: str, known: tuple[str, ...]) -> bool:
+    """Whether a column of predictions holds classes: known ones, words, or further whole numbers."""
+    if is_text(table, name):
+        return True
+    values, _ = coded(table, [name])
+    further = not set(known) <= set(_BINARY) and all(text.lstrip("-").isdigit() for text in (*known, *values))
+    return set(values) <= set(known) or further
+
+
+def _two_classes(
+    columns: TaskColumns, known: tuple[str, ...], positive: str | None
+) -> tuple[tuple[str, ...], int]:
+    """The classes, and the index of the one that the numbers speak for."""
+    if set(known) <= set(_BINARY):
+        known, positive = _BINARY, positive or "1"
+    (column,) = columns.predictions
+    if len(known) != 2:
+        raise FairMTError(
+            f"column {column!r}: expected classes of task {columns.name!r} ({', '.join(known[:5])}"
+            f"{', ...' if len(known) > 5 else ''}), or a column of numbers per class; found numbers"
+        )
+    if positive not in known:
+        found = "nothing" if positive is None else repr(positive)
+        raise FairMTError(
+            f"column {column!r}: holds numbers for one of the classes {known[0]!r} and {known[1]!r}; say for "
+            f"which with --positive {columns.name}={known[1]}; found {found}"
+        )
+    return known, known.index(positive)
+
+
+def _class_task(columns: TaskColumns, classes: tuple[str, ...]) -> Task:
+    if not 2 <= len(classes) <= MOST_CLASSES:
+        raise FairMTError(
+            f"column {columns.labels[0]!r}: expected 2 to {MOST_CLASSES} classes, found {len(classes)} "
+            f"({', '.join(classes[:3])}{', ...' if len(classes) > 3 else ''})"
+        )
+    return Task(columns.name, "classification", len(classes), labels=classes)
+
+
+def _recoded(table: pa.Table, columns: TaskColumns, classes: tuple[str, ...]) -> np.ndarray:
+    """Labels as indices into ``classes``; -1 where missing."""
+    known, (codes,) = coded(table, columns.labels)
+    return np.array([*(classes.index(name) for name in known), -1])[codes]
+
+
+def _as_labels(codes: np.ndarray) -> np.ndarray:
+    return np.where(codes < 0, np.nan, codes)

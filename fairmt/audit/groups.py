@@ -1,0 +1,77 @@
+"""Groups of people from the columns of a table."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fairmt.audit.values import coded, is_text, is_whole, n_distinct, numbers
+from fairmt.data.labels import cross_groups
+from fairmt.errors import FairMTError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+MOST_GROUPS = 50
+FEW = 20
+"""Most distinct values of a column that is taken for groups without being named."""
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """A sensitive attribute: its name, the names of its groups, and the group of each row, -1 if unknown."""
+
+    name: str
+    groups: tuple[str, ...]
+    codes: np.ndarray
+
+
+def read_attribute(table: pa.Table, columns: tuple[str, ...]) -> Attribute:
+    """The groups of one column, or the intersections of several; those without rows are left out.
+
+    Raises
+    ------
+    FairMTError
+        If there are fewer than two groups, or more than `MOST_GROUPS`.
+    """
+    name = " and ".join(columns)
+    names, parts = zip(*(coded(table, [column]) for column in columns), strict=True)
+    codes, crossed = cross_groups([part for (part,) in parts], list(names))
+    present = np.unique(codes[codes >= 0])
+    if len(present) < 2:
+        found = f"only {crossed[present[0]]!r}" if len(present) else "missing values only"
+        raise FairMTError(f"groups {name!r}: expected at least two groups, found {found}")
+    if len(present) > MOST_GROUPS:
+        raise FairMTError(
+            f"groups {name!r}: expected at most {MOST_GROUPS} groups, found {len(present)}; "
+            "put values together, such as ages into ranges"
+        )
+    renumbered = np.full(len(crossed) + 1, -1)
+    renumbered[present] = np.arange(len(present))
+    return Attribute(name, tuple(crossed[code] for code in present), renumbered[codes])
+
+
+def find_groups(table: pa.Table, used: Collection[str]) -> list[tuple[str, ...]]:
+    """Columns that look like groups: not of a task, with 2 to `FEW` distinct words or whole numbers.
+
+    Raises
+    ------
+    FairMTError
+        If there is none.
+    """
+    free = [name for name in table.column_names if name not in used]
+    found: list[tuple[str, ...]] = [(name,) for name in free if _looks_like_groups(table, name)]
+    if not found:
+        others = ", ".join(f"{name} ({n_distinct(table, name)})" for name in free)
+        raise FairMTError(
+            f"no column of groups: expected one of 2 to {FEW} distinct values that belongs to no task, found "
+            f"{others or 'no further column'}; say which with --group COLUMN"
+        )
+    return found
+
+
+def _looks_like_groups(table: pa.Table, name: str) -> bool:
+    return 2 <= n_distinct(table, name) <= FEW and (is_text(table, name) or is_whole(numbers(table, name)))
