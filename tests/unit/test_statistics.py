@@ -6,7 +6,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from fairmt.statistics import holm, hypervolume, mean_relative_change, paired_test, pareto_front, t_interval
+from fairmt.statistics import (
+    cliques,
+    critical_difference,
+    holm,
+    hypervolume,
+    interquartile_mean,
+    mean_relative_change,
+    paired_test,
+    pareto_front,
+    probability_of_improvement,
+    rank_methods,
+    t_interval,
+)
 
 POINTS = st.lists(st.tuples(st.integers(0, 8), st.integers(0, 8)), max_size=12)
 
@@ -70,13 +82,14 @@ def test_points_with_nan_are_not_on_the_front():
 def test_paired_test_equals_scipy():
     differences = np.random.default_rng(2).normal(0.5, 1, size=30)
     result = paired_test(differences)
-    assert result == pytest.approx((stats.wilcoxon(differences).pvalue, differences.mean(), 30))
+    assert result[:3] == pytest.approx((stats.wilcoxon(differences).pvalue, differences.mean(), 30))
     assert result.testable
 
 
 def test_paired_test_of_few_pairs_is_not_testable():
     for differences in (np.ones(5), np.ones(19), np.append(np.ones(30), np.nan), []):
         assert not paired_test(differences).testable
+        assert paired_test(differences).reason
     assert paired_test(np.ones(20)).p_value < 1e-4
 
 
@@ -98,3 +111,89 @@ def test_holm_steps_down():
     assert holm([0.6, 0.7]) == pytest.approx([1, 1])
     assert holm([np.nan, 0.02]) == pytest.approx([np.nan, 0.02], nan_ok=True)
     assert holm([]).size == 0
+
+
+@pytest.mark.parametrize("n", [4, 7, 20, 21])
+def test_interquartile_mean_equals_sorting_by_hand(n):
+    sample = np.random.default_rng(n).normal(size=n)
+    cut = n // 4
+    middle = np.sort(sample)[cut : n - cut]
+    # Winsorised: what is cut takes the value of its neighbour.
+    winsorised = np.clip(sample, middle[0], middle[-1])
+    error = winsorised.std(ddof=1) / (0.5 * np.sqrt(n))
+    half = stats.t.ppf(0.975, len(middle) - 1) * error
+    interval = interquartile_mean(sample)
+    assert interval.mean == pytest.approx(middle.mean())
+    assert interval.high - interval.mean == pytest.approx(half)
+    assert interval.n == n
+
+
+def test_interquartile_mean_covers_what_it_says():
+    rng = np.random.default_rng(4)
+    intervals = map(interquartile_mean, rng.standard_t(3, size=(1000, 20)))
+    inside = [interval.low <= 0 <= interval.high for interval in intervals]
+    assert np.mean(inside) == pytest.approx(0.95, abs=0.03)
+
+
+def test_interquartile_mean_without_a_middle_half():
+    assert interquartile_mean([0.2, 0.4, 0.6])[:1] == pytest.approx((0.4,))
+    assert interquartile_mean([0.2, 0.4, 0.6]).reason == "too few values for an interval"
+    assert interquartile_mean([]).reason == "no value"
+    assert interquartile_mean([0.1, 0.2, np.nan, 0.3]).reason == "a value is missing"
+    assert interquartile_mean([0.3] * 8) == pytest.approx((0.3, 0.3, 0.3, 8))
+
+
+def test_probability_of_improvement_is_mann_whitneys_u_over_pairs():
+    rng = np.random.default_rng(5)
+    ours, theirs = rng.integers(5, size=(2, 6)), rng.integers(5, size=(2, 4))
+    expected = np.mean([stats.mannwhitneyu(a, b).statistic / 24 for a, b in zip(ours, theirs, strict=True)])
+    assert probability_of_improvement(ours, theirs) == pytest.approx(expected)
+    assert probability_of_improvement(ours, theirs, lower_is_better=True) == pytest.approx(1 - expected)
+
+
+def test_probability_of_improvement_without_information():
+    assert probability_of_improvement([[1, 2]], [[1, 2]]) == 0.5
+    for ours, theirs in (([], []), ([[1]], [[]]), ([[np.nan, 1]], [[1]])):
+        assert np.isnan(probability_of_improvement(ours, theirs))
+
+
+@pytest.mark.parametrize(("k", "q"), [(2, 1.960), (3, 2.343), (4, 2.569), (5, 2.728), (10, 3.164)])
+def test_critical_difference_equals_the_published_table(k, q):
+    # Table 5 (a) of Demsar 2006 at .05.
+    assert critical_difference(k, 12) == pytest.approx(q * np.sqrt(k * (k + 1) / 72), rel=3e-4)
+
+
+def test_ranking_equals_scipy_and_ranks_by_hand():
+    scores = np.random.default_rng(6).normal([0, 0.5, 1, 2], size=(20, 4))
+    result = rank_methods(scores)
+    by_hand = [[1 + sum(other > own for other in row) for own in row] for row in scores]
+    np.testing.assert_allclose(result.ranks, np.mean(by_hand, axis=0))
+    assert result.p_value == pytest.approx(stats.friedmanchisquare(*scores.T).pvalue)
+    assert (result.n, result.reason) == (20, "")
+
+
+@given(st.lists(st.lists(st.integers(0, 3), min_size=3, max_size=3), min_size=1, max_size=6))
+def test_ranks_add_up_and_follow_their_methods(rows):
+    scores = np.array(rows, dtype=float)
+    ranks = rank_methods(scores).ranks
+    assert ranks.sum() == pytest.approx(6)
+    np.testing.assert_allclose(rank_methods(scores[:, ::-1]).ranks, ranks[::-1])
+
+
+def test_ranking_that_cannot_be_tested_says_why():
+    for scores, reason in (
+        (np.ones((19, 3)), "fewer than 20 blocks"),
+        (np.ones((20, 2)), "fewer than 3 methods"),
+        (np.full((20, 3), np.nan), "a score is missing"),
+        (np.ones((0, 3)), "fewer than 20 blocks"),
+    ):
+        result = rank_methods(scores)
+        assert np.isnan([result.p_value, result.critical_difference]).all()
+        assert result.reason == reason
+    assert rank_methods(np.ones((20, 3))).p_value == 1
+
+
+def test_cliques_are_maximal_and_leave_singles_out():
+    assert cliques(np.array([1.0, 2.5, 3.0, 3.4]), 1.0) == [(2.5, 3.4)]
+    assert cliques(np.array([1.0, 1.2, 1.4]), 1.0) == [(1.0, 1.4)]
+    assert cliques(np.array([1.0, 2.5]), 1.0) == []

@@ -1,0 +1,137 @@
+"""What one number says about several: intervals over seeds, relative changes, interquartile means."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Interval(NamedTuple):
+    """A mean with its confidence interval, and the number of values behind it."""
+
+    mean: float
+    low: float
+    high: float
+    n: int
+
+    @property
+    def reason(self) -> str:
+        """Why the mean or the bounds are NaN; empty if they are not."""
+        if not self.n:
+            return "no value"
+        if math.isnan(self.mean):
+            return "a value is missing"
+        return "too few values for an interval" if math.isnan(self.low) else ""
+
+
+def t_interval(values: Sequence[float] | np.ndarray, confidence: float = 0.95) -> Interval:
+    """Student's t interval of a mean over seeds.
+
+    Not a bootstrap: the percentile bootstrap covers far less than it says with few seeds.
+
+    Parameters
+    ----------
+    values : sequence of float, [n]
+        One per seed. A NaN makes all NaN.
+    confidence : float
+
+    Returns
+    -------
+    Interval
+        Bounds are NaN with fewer than two seeds.
+
+    Examples
+    --------
+    >>> interval = t_interval([0.70, 0.72, 0.74])
+    >>> [round(bound, 3) for bound in interval]
+    [0.72, 0.67, 0.77, 3]
+    """
+    sample = np.asarray(values, dtype=np.float64)
+    n = sample.size
+    mean = float(sample.mean()) if n else math.nan
+    if n < 2 or math.isnan(mean):
+        return Interval(mean, math.nan, math.nan, n)
+    half = _t_quantile((1 + confidence) / 2, n - 1) * float(sample.std(ddof=1)) / math.sqrt(n)
+    return Interval(mean, mean - half, mean + half, n)
+
+
+def interquartile_mean(values: Sequence[float] | np.ndarray, confidence: float = 0.95) -> Interval:
+    """Mean of the middle half of the values, with its t interval.
+
+    A quarter of the values, rounded down, is left out on each side, as in rliable [1]_: robust like a
+    median, but it uses half of the runs. The interval is Student's t of a trimmed mean [2]_, whose
+    standard error comes from the winsorised values; it treats the values as independent.
+
+    Parameters
+    ----------
+    values : sequence of float, [n]
+        One per (seed, benchmark). A NaN makes all NaN.
+    confidence : float
+
+    Returns
+    -------
+    Interval
+        Bounds are NaN with fewer than four values.
+
+    References
+    ----------
+    .. [1] R. Agarwal et al., "Deep reinforcement learning at the edge of the statistical precipice",
+       NeurIPS 2021.
+    .. [2] J. W. Tukey and D. H. McLaughlin, Sankhya A 25 (1963), 331-352.
+
+    Examples
+    --------
+    >>> interval = interquartile_mean([0.1, 0.2, 0.3, 9.0])
+    >>> round(interval.mean, 3), interval.n
+    (0.25, 4)
+    """
+    sample = np.asarray(values, dtype=np.float64)
+    n = sample.size
+    if not n or np.isnan(sample).any():
+        return Interval(math.nan, math.nan, math.nan, n)
+    from scipy.stats import trim_mean
+    from scipy.stats.mstats import trimmed_stde
+
+    mean = float(trim_mean(sample, 0.25))
+    if n < 4:
+        return Interval(mean, math.nan, math.nan, n)
+    degrees = n - 2 * (n // 4) - 1
+    half = _t_quantile((1 + confidence) / 2, degrees) * float(trimmed_stde(sample, limits=(0.25, 0.25)))
+    return Interval(mean, mean - half, mean + half, n)
+
+
+@functools.cache
+def _t_quantile(probability: float, degrees: int) -> float:
+    from scipy.stats import t
+
+    return float(t.ppf(probability, degrees))
+
+
+def mean_relative_change(
+    values: Sequence[float] | np.ndarray, references: Sequence[float] | np.ndarray
+) -> float:
+    """Mean over tasks of (value - reference) / |reference|; -0.4 is "40 % less".
+
+    Ratios are taken per task because standard deviations and probabilities do not add.
+
+    Parameters
+    ----------
+    values, references : sequence of float, [T]
+
+    Returns
+    -------
+    float
+        NaN if a value is NaN or a reference is 0.
+
+    Examples
+    --------
+    >>> round(mean_relative_change([0.05, 0.30], [0.10, 0.40]), 3)
+    -0.375
+    """
+    value, reference = np.asarray(values, dtype=np.float64), np.asarray(references, dtype=np.float64)
+    base = np.where(reference == 0, np.nan, np.abs(reference))
+    return float(np.mean((value - reference) / base)) if value.size else math.nan
