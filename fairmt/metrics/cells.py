@@ -45,6 +45,8 @@ def compact(groups: np.ndarray) -> np.ndarray:
     """Group ids renumbered 0 .. G-1 over the groups that have rows, -1 kept."""
     known = groups >= 0
     present = np.bincount(groups[known]) > 0
+    if present.all():
+        return groups
     return np.where(known, np.append(present.cumsum() - 1, -1)[groups], -1)
 
 
