@@ -133,7 +133,7 @@ def _distribution_functions(
     known = ids >= 0
     order = np.argsort(values[known])
     grid, ids = values[known][order], ids[known][order]
-    last = np.append(np.diff(grid) > 0, True)[: grid.size]  # of each run of equal values
+    last = np.flatnonzero(np.append(np.diff(grid) > 0, True)[: grid.size])  # of each run of equal values
     functions = [(ids == group).cumsum()[last] for group in range(ids.max(initial=-1) + 1)]
     counts = np.bincount(ids)
     return grid[last], np.array([f / count for f, count in zip(functions, counts, strict=True)]), counts
