@@ -28,6 +28,8 @@ class BenchmarkInfo:
         Kind of each task, in the benchmark's order.
     supervision : str
         Which training labels there are, for example ``full`` or ``mcar 50 %``.
+    missing : float
+        Share of the training labels that is removed on purpose.
     """
 
     title: str
@@ -36,6 +38,12 @@ class BenchmarkInfo:
     attributes: tuple[str, ...]
     tasks: Mapping[str, str]
     supervision: str = "full"
+    missing: float = 0.0
+
+    @property
+    def regime(self) -> str:
+        """The supervision without its rate."""
+        return self.supervision.split(" ")[0]
 
 
 @dataclass(frozen=True)
@@ -121,4 +129,5 @@ def _info(config: dict[str, Any]) -> BenchmarkInfo:
         attributes=(train, *(name for name in sensitive["attributes"] if name != train)),
         tasks={name: task["kind"] for name, task in config["tasks"].items()},
         supervision=supervision["regime"] + rate,
+        missing=supervision.get("rate", 0.0),
     )

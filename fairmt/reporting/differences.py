@@ -12,6 +12,7 @@ from matplotlib.ticker import MaxNLocator
 
 from fairmt.reporting.ablation import FULL, ablation_table
 from fairmt.reporting.context import Context
+from fairmt.reporting.evidence import Evidence
 from fairmt.reporting.palette import COLOURS
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def draw_ablation(metrics: pd.DataFrame, context: Context) -> Figure:
     """
     from fairmt.reporting.figures import WIDTH
 
-    table = ablation_table(metrics, context)
+    table = ablation_table(Evidence(metrics, context))
     table = table[table["part"] != FULL]
     ablation = context.suite.ablation
     assert ablation is not None

@@ -9,6 +9,11 @@ from dataclasses import dataclass
 from tabulate import tabulate
 
 DASH = "–"
+BEST, CLOSE = "best", "close"
+"""Marks of an entry: the best of its column or a clear difference; not clearly worse than the best."""
+_MARKDOWN_MARKS = {BEST: "**", CLOSE: "*", "": ""}
+_LATEX_MARKS = {BEST: r"\textbf{{{}}}", CLOSE: r"\textit{{{}}}", "": "{}"}
+_PLAIN_MARKS = {BEST: " *", CLOSE: " ~", "": ""}
 _LATEX = {
     "\\": r"\textbackslash{}",
     "~": r"\textasciitilde{}",
@@ -19,6 +24,7 @@ _LATEX = {
     "Δ": r"$\Delta$",
     "±": r"$\pm$",
     "−": "$-$",
+    "λ": r"$\lambda$",
     "≤": r"$\leq$",
     "≥": r"$\geq$",
     "→": r"$\rightarrow$",
@@ -38,13 +44,18 @@ class Cell:
     text : str
     value : float or None
         What a sortable table sorts by; None sorts by the text.
-    best : bool
-        Whether the entry is marked: as the best of its column, or as a clear difference.
+    mark : str
+        `BEST`, `CLOSE` or "".
     """
 
     text: str
     value: float | None = None
-    best: bool = False
+    mark: str = ""
+
+    @property
+    def best(self) -> bool:
+        """Whether the entry stands out."""
+        return self.mark == BEST
 
 
 @dataclass(frozen=True)
@@ -100,7 +111,7 @@ def bracketed(mean: float, low: float = math.nan, high: float = math.nan) -> str
 
 
 def markdown(title: str, legend: Sequence[str], sections: Sequence[Section]) -> str:
-    """The sections as GitHub-flavoured Markdown; the best entries are bold."""
+    """The sections as GitHub-flavoured Markdown; the best entries are bold, close ones italic."""
     parts = [f"# {title}", *legend]
     for section in sections:
         parts += [f"## {section.title}", _grid(section, "pipe", _markdown_cell), *section.notes]
@@ -108,10 +119,10 @@ def markdown(title: str, legend: Sequence[str], sections: Sequence[Section]) -> 
 
 
 def plain(sections: Sequence[Section]) -> str:
-    """The sections as text for a terminal; a star marks the best entries."""
+    """The sections as text for a terminal; a star marks the best entries, a tilde close ones."""
     parts = []
     for section in sections:
-        grid = _grid(section, "simple", lambda cell: f"{cell.text} *" if cell.best else cell.text)
+        grid = _grid(section, "simple", lambda cell: cell.text + _PLAIN_MARKS[cell.mark])
         parts += [section.title, grid, *section.notes, ""]
     return "\n".join(parts)
 
@@ -165,10 +176,10 @@ def _grid(section: Section, style: str, show: Callable[[Cell], str]) -> str:
 
 def _markdown_cell(cell: Cell) -> str:
     text = cell.text.replace("|", r"\|").replace("*", r"\*")
-    return f"**{text}**" if cell.best else text
+    mark = _MARKDOWN_MARKS[cell.mark]
+    return f"{mark}{text}{mark}"
 
 
 def _latex_row(row: Sequence[Cell]) -> str:
-    texts = (escape_latex(cell.text) for cell in row)
-    cells = (rf"\textbf{{{text}}}" if cell.best else text for text, cell in zip(texts, row, strict=True))
+    cells = (_LATEX_MARKS[cell.mark].format(escape_latex(cell.text)) for cell in row)
     return " & ".join(cells) + r" \\"

@@ -8,10 +8,16 @@ from fairmt.config import Suite
 def table_names(suite: Suite) -> tuple[str, ...]:
     """Files in ``results/<suite>/tables/``, without their endings.
 
-    Every suite has main, tasks and groups; those with an ablation or anchors have a table for them.
+    Every suite has main, tasks, groups and costs. One that compares methods has overall; an ablation compares
+    its variants in a table of its own, and anchors have nothing to compare.
     """
-    optional = {"ablation": suite.ablation, "anchors": suite.anchors}
-    return ("main", "tasks", "groups", *(name for name, content in optional.items() if content))
+    optional = {
+        "overall": not (suite.ablation or suite.anchors),
+        "missing": suite.missing_rates,
+        "ablation": suite.ablation,
+        "anchors": suite.anchors,
+    }
+    return ("main", "tasks", "groups", "costs", *(name for name, content in optional.items() if content))
 
 
 def figure_names(suite: Suite) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from fairmt.files import write_text
 from fairmt.integrity import read_json
 from fairmt.reporting.claims import LEGEND, claims_section, judge_all
 from fairmt.reporting.context import Context, read_context
+from fairmt.reporting.evidence import Evidence
 from fairmt.reporting.layout import Section
 from fairmt.reporting.names import figure_names
 from fairmt.reporting.tables import Table, tables_of
@@ -77,11 +78,11 @@ def render(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    outcomes = judge_all(metrics, context)
+    outcomes, evidence = judge_all(metrics, context), Evidence(metrics, context)
     return environment.get_template("report.html").render(
         context=context,
         suite=context.suite,
-        tables={name: _printed(table, metrics, context) for name, table in tables_of(context.suite).items()},
+        tables={name: _printed(table, evidence) for name, table in tables_of(context.suite).items()},
         claims=claims_section(outcomes),
         claims_legend=LEGEND,
         verdicts=Counter(outcome.verdict for outcome in outcomes),
@@ -91,8 +92,8 @@ def render(
     )
 
 
-def _printed(table: Table, metrics: pd.DataFrame, context: Context) -> tuple[Table, list[Section]]:
-    return table, table.sections(table.build(metrics, context), context)
+def _printed(table: Table, evidence: Evidence) -> tuple[Table, list[Section]]:
+    return table, table.sections(table.build(evidence), evidence.context)
 
 
 def _data_url(png: bytes) -> str:

@@ -13,9 +13,12 @@ import pytest
 from reporting_frames import EFFECTS, make_context, make_metrics, make_suite, without
 
 from fairmt.reporting import tables
-from fairmt.reporting.frames import anchor_table, group_table, main_table, task_table
-from fairmt.reporting.layout import DASH, Cell, Section, escape_latex, latex, markdown, percent
-from fairmt.reporting.tables import main_sections, main_table_text, tables_of, task_sections, write_tables
+from fairmt.reporting.anchors import anchor_table
+from fairmt.reporting.evidence import Evidence
+from fairmt.reporting.frames import group_table, main_table, task_table
+from fairmt.reporting.layout import BEST, DASH, Cell, Section, escape_latex, latex, markdown, percent
+from fairmt.reporting.sections import main_sections, task_sections
+from fairmt.reporting.tables import main_table_text, tables_of, write_tables
 
 ANCHOR = {
     "benchmark": "adult",
@@ -50,7 +53,9 @@ def printed(section, method):
 def test_main_table_has_the_selected_knob_and_its_test_values():
     suite = make_suite()
     row = row_of(
-        main_table(make_metrics(suite), make_context(suite)), method="fairmt_eo", criterion="delta_eo"
+        main_table(Evidence(make_metrics(suite), make_context(suite))),
+        method="fairmt_eo",
+        criterion="delta_eo",
     )
     # Knob 1 costs one point of .80, more than the 1 % tolerance: knob 0 stays.
     assert row["knob_value"] == 0
@@ -66,7 +71,9 @@ def test_main_table_has_the_selected_knob_and_its_test_values():
 def test_a_wider_tolerance_selects_a_fairer_knob():
     suite = make_suite(selection={"rule": "fairest-within-tolerance", "tolerance": 0.02})
     row = row_of(
-        main_table(make_metrics(suite), make_context(suite)), method="fairmt_eo", criterion="delta_dp"
+        main_table(Evidence(make_metrics(suite), make_context(suite))),
+        method="fairmt_eo",
+        criterion="delta_dp",
     )
     assert row["knob_value"] == 1
     assert row["delta_dp"] == pytest.approx(0.14 * 0.9)
@@ -76,7 +83,7 @@ def test_flagged_selection_is_marked_and_never_best():
     effects = {"diff_dp": (0.70, 0.01, 0.01, 0.0)}
     suite = make_suite()
     context = make_context(suite)
-    section = main_sections(main_table(make_metrics(suite, effects=effects), context), context)[0]
+    section = main_sections(main_table(Evidence(make_metrics(suite, effects=effects), context)), context)[0]
     cells = printed(section, "diff_dp")
     assert cells["Selected knob"].text.endswith("†")
     assert not cells["ΔEO"].best
@@ -87,7 +94,7 @@ def test_flagged_selection_is_marked_and_never_best():
 def test_controls_stand_below_and_are_never_best():
     suite = make_suite(methods=("oracle", "constant", "mtl_erm", "fairmt_eo"))
     context = make_context(suite)
-    for section in main_sections(main_table(make_metrics(suite), context), context):
+    for section in main_sections(main_table(Evidence(make_metrics(suite), context)), context):
         assert [row[0].text for row in section.rows] == ["mtl_erm", "fairmt_eo"]
         assert [row[0].text for row in section.controls] == ["oracle", "constant"]
         assert not any(cell.best for row in section.controls for cell in row)
@@ -98,12 +105,12 @@ def test_unsupported_method_has_dashes_and_a_reason():
     context = make_context(suite, unsupported={("adult", "diff_dp"): "does not support regression"})
     metrics = make_metrics(suite)
     metrics = metrics[metrics["method"] != "diff_dp"]
-    section = main_sections(main_table(metrics, context), context)[0]
+    section = main_sections(main_table(Evidence(metrics, context)), context)[0]
     assert {cell.text for cell in printed(section, "diff_dp").values()} == {"diff_dp", DASH}
     assert "diff_dp does not support regression." in section.notes
     for name in ("tasks", "groups"):
         table = tables.TABLES[name]
-        sections = table.sections(table.build(metrics, context), context)
+        sections = table.sections(table.build(Evidence(metrics, context)), context)
         assert len(sections) == 4
         for section in sections:
             assert {cell.text for cell in printed(section, "diff_dp").values()} == {"diff_dp", DASH}
@@ -113,7 +120,9 @@ def test_unsupported_method_has_dashes_and_a_reason():
 def test_missing_metric_is_a_dash_and_not_zero():
     suite = make_suite()
     context = make_context(suite)
-    section = main_sections(main_table(without(make_metrics(suite), "delta_dp"), context), context)[0]
+    section = main_sections(main_table(Evidence(without(make_metrics(suite), "delta_dp"), context)), context)[
+        0
+    ]
     cells = printed(section, "mtl_erm")
     assert cells["ΔDP"].text == DASH
     assert not cells["ΔDP"].best
@@ -123,13 +132,13 @@ def test_missing_metric_is_a_dash_and_not_zero():
 def test_one_seed_has_no_interval():
     suite = make_suite(seeds=1)
     context = make_context(suite)
-    section = main_sections(main_table(make_metrics(suite), context), context)[0]
+    section = main_sections(main_table(Evidence(make_metrics(suite), context)), context)[0]
     assert printed(section, "mtl_erm")["Utility"].text == "80.0"
 
 
 def test_task_table_has_every_attribute_task_and_criterion():
     suite = make_suite()
-    table = task_table(make_metrics(suite), make_context(suite))
+    table = task_table(Evidence(make_metrics(suite), make_context(suite)))
     assert len(table) == len(EFFECTS) * 2 * 2 * 2
     row = row_of(table, method="mtl_erm", criterion="delta_dp", attribute="race", task="income")
     assert row["delta_dp"] == pytest.approx(2 * 1.2 * 0.20)
@@ -143,7 +152,7 @@ def test_left_out_cells_are_told():
     metrics = make_metrics(suite)
     shares = metrics[(metrics["metric"] == "delta_eo") & (metrics["task"] == "hours")]
     metrics = pd.concat([metrics, shares.assign(metric="delta_eo_left_out", value=0.25)])
-    sections = task_sections(task_table(metrics, context), context)
+    sections = task_sections(task_table(Evidence(metrics, context)), context)
     told = {section.title.split("; ")[1]: section.notes for section in sections}
     assert not told["income (classification)"]
     assert told["hours (regression)"] == [
@@ -153,7 +162,7 @@ def test_left_out_cells_are_told():
 
 def test_group_table_has_the_utility_of_every_group():
     suite = make_suite()
-    table = group_table(make_metrics(suite), make_context(suite))
+    table = group_table(Evidence(make_metrics(suite), make_context(suite)))
     keys = {"method": "mtl_erm", "criterion": "delta_eo", "attribute": "sex", "task": "income"}
     assert row_of(table, **keys, group="Female")["utility"] == pytest.approx(0.80 - 0.06)
     assert row_of(table, **keys, group="Male")["utility"] == pytest.approx(0.80 + 0.06)
@@ -173,14 +182,14 @@ def test_group_table_has_the_utility_of_every_group():
 )
 def test_anchor_verdicts(changes, verdict):
     suite = make_suite(anchors=(ANCHOR | changes,))
-    table = anchor_table(make_metrics(suite), make_context(suite))
+    table = anchor_table(Evidence(make_metrics(suite), make_context(suite)))
     assert row_of(table, source="a book")["verdict"] == verdict
 
 
 def test_anchor_is_measured_at_the_default_knob_value():
     anchor = ANCHOR | {"method": "fairmt_eo", "metric": "utility", "published": 0.79, "tolerance": 0.001}
     suite = make_suite(anchors=(anchor,))
-    table = anchor_table(make_metrics(suite), make_context(suite))
+    table = anchor_table(Evidence(make_metrics(suite), make_context(suite)))
     assert row_of(table, method="fairmt_eo")["measured"] == pytest.approx(0.79)
     assert row_of(table, method="fairmt_eo")["verdict"] == "holds"
 
@@ -189,7 +198,7 @@ def test_files_are_written_in_three_formats_and_are_the_same_twice(tmp_path, pat
     suite = make_suite(anchors=(ANCHOR,))
     metrics = make_metrics(suite)
     first = write_tables(metrics, suite, tmp_path / "a")
-    names = ("main", "tasks", "groups", "anchors")
+    names = ("main", "tasks", "groups", "costs", "anchors")
     assert {path.name for path in first} == {
         f"{name}.{end}" for name in names for end in ("md", "csv", "tex")
     }
@@ -215,7 +224,7 @@ def test_markdown_names_the_variant_and_marks_the_best(tmp_path, patched_context
 
 
 def test_no_anchors_no_anchor_table():
-    assert list(tables_of(make_suite())) == ["main", "tasks", "groups"]
+    assert list(tables_of(make_suite())) == ["main", "tasks", "groups", "costs", "overall"]
 
 
 def test_terminal_table_has_every_method(patched_context):
@@ -240,7 +249,7 @@ def test_latex_escapes_every_special_character():
 
 
 def test_latex_rows_are_complete():
-    section = Section("T_1", ("Method", "ΔEO"), [[Cell("a_b"), Cell("1 ± 2", 1.0, best=True)]])
+    section = Section("T_1", ("Method", "ΔEO"), [[Cell("a_b"), Cell("1 ± 2", 1.0, BEST)]])
     text = latex(("About 100 %",), [section])
     assert r"a\_b & \textbf{1 $\pm$ 2} \\" in text
     assert r"\caption{T\_1}" in text
@@ -271,7 +280,7 @@ def test_percent_never_prints_minus_zero():
 
 def test_tables_follow_the_suites_order():
     suite = make_suite(methods=("fairmt_eo", "mtl_erm", "diff_dp"), benchmarks=("second", "adult"))
-    table = main_table(make_metrics(suite), make_context(suite))
+    table = main_table(Evidence(make_metrics(suite), make_context(suite)))
     assert list(table["benchmark"].unique()) == ["second", "adult"]
     assert list(table["method"].head(3)) == ["fairmt_eo", "mtl_erm", "diff_dp"]
     assert io.StringIO(table.to_csv()).readline().startswith(",benchmark,variant,attribute,criterion,method")
@@ -280,5 +289,5 @@ def test_tables_follow_the_suites_order():
 def test_results_of_methods_outside_the_suite_are_ignored():
     suite = make_suite()
     smaller = dataclasses.replace(suite, methods=("mtl_erm",))
-    table = main_table(make_metrics(suite), make_context(smaller))
+    table = main_table(Evidence(make_metrics(suite), make_context(smaller)))
     assert set(table["method"]) == {"mtl_erm"}
