@@ -61,6 +61,12 @@ class Evidence:
         """Mean over tasks of a headline metric of the selected knob value, per seed."""
         return self.tasks(benchmark, method, criterion, metric).mean(axis=1, skipna=False)
 
+    def gap(self, benchmark: str, method: str, criterion: str) -> pd.Series:
+        """Mean of a gap over the tasks that tell something about it, see `left_out`, per seed."""
+        nothing = self.left_out(benchmark, self.context.suite.reference, criterion)
+        tasks = self.tasks(benchmark, method, criterion, criterion)
+        return tasks.drop(columns=list(nothing), errors="ignore").mean(axis=1, skipna=False)
+
     def left_out(self, benchmark: str, reference: str, criterion: str) -> dict[str, str]:
         """Tasks that tell nothing about a gap, with the reason.
 

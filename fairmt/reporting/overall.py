@@ -81,31 +81,28 @@ def _of_criterion(evidence: Evidence, criterion: str) -> pd.DataFrame:
 def _against_reference(evidence: Evidence, method: str, criterion: str) -> dict[str, Any]:
     """Pooled comparison on the benchmarks where both have results and the gap can be measured."""
     reference = evidence.context.suite.reference
-    own: dict[str, list] = {"gap": [], criterion: [], "utility": []}
-    base: dict[str, list] = {criterion: [], "utility": []}
+    changes, gaps, utilities = [], [], []
     for name in evidence.context.benchmarks:
-        changes = task_changes(evidence, name, method, reference, criterion, criterion).dropna()
-        if changes.empty:
+        change = task_changes(evidence, name, method, reference, criterion, criterion).dropna()
+        if change.empty:
             continue
-        own["gap"].append(changes)
-        for metric in (criterion, "utility"):
-            own[metric].append(evidence.mean(name, method, criterion, metric)[changes.index])
-            base[metric].append(evidence.mean(name, reference, criterion, metric)[changes.index])
-    gap = np.concatenate(own["gap"]) if own["gap"] else np.empty(0)
-    utility = np.concatenate(own["utility"]) - np.concatenate(base["utility"]) if gap.size else gap
+        changes.append(change)
+        pair = (method, reference)
+        gaps.append([evidence.gap(name, one, criterion)[change.index] for one in pair])
+        utilities.append([evidence.mean(name, one, criterion, "utility")[change.index] for one in pair])
+    gap = np.concatenate(changes) if changes else np.empty(0)
+    utility = np.concatenate([own - base for own, base in utilities]) if changes else np.empty(0)
     is_reference = method == reference
-    improvement = {
-        name: np.nan
-        if is_reference
-        else probability_of_improvement(own[key], base[key], lower_is_better=lower)
-        for name, key, lower in (("gap", criterion, True), ("utility", "utility", False))
-    }
+    fairer = probability_of_improvement(
+        [own for own, _ in gaps], [base for _, base in gaps], lower_is_better=True
+    )
+    better = probability_of_improvement([own for own, _ in utilities], [base for _, base in utilities])
     return {
         **_interval("gap_change", interquartile_mean(gap)),
-        "gap_improvement": improvement["gap"],
+        "gap_improvement": np.nan if is_reference else fairer,
         "gap_p": np.nan if is_reference else paired_test(gap).p_value,
         **_interval("utility_change", t_interval(utility)),
-        "utility_improvement": improvement["utility"],
+        "utility_improvement": np.nan if is_reference else better,
         "utility_p": np.nan if is_reference else paired_test(utility).p_value,
         "pairs": gap.size,
     }
