@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _PANEL_HEIGHT = 2.3
-_CURVE = ("full", "mcar")
-"""Regimes that a curve joins: labels that are missing completely at random, or not at all."""
+_CURVE = ("full", "natural", "mcar")
+"""Regimes that a curve joins: labels removed completely at random, or none."""
 _OFFSET = 0.6
 """Distance of two methods' marks in percent, so that their intervals do not cover each other."""
 
@@ -48,7 +48,7 @@ def draw_missing(evidence: Evidence, page: Page) -> Figure:
             label="missing mostly in one group",
         )
     )  # fmt: skip
-    figure.legend(handles=handles, loc="outside lower center", ncols=6, frameon=False)
+    figure.legend(handles=handles, loc="outside lower center", ncols=5, frameon=False)
     figure.suptitle(
         "Test split, means and 95 % t intervals over seeds, labels missing completely at random"
         + others_note(evidence, page),

@@ -158,4 +158,4 @@ def _add_legend(figure, context: Context, attribute: str, groups: list[str]) -> 
         ),
         Line2D([], [], color="#444444", marker="o", markersize=4, linewidth=0, label="method"),
     ]
-    figure.legend(handles=handles, loc="outside lower center", ncols=6, frameon=False)
+    figure.legend(handles=handles, loc="outside lower center", ncols=4, frameon=False)

@@ -92,7 +92,7 @@ def _draw_panel(
     competing = panel[~panel["method"].isin(controls)].dropna(subset=["x", "y"])
     if competing.empty:
         # Runs without a gap: one task's cannot be measured, so their mean cannot.
-        why = "no results" if panel.empty else "not measured: in one task, a group has too few samples"
+        why = "no results" if panel.empty else "not measured: in one task,\na group has too few samples"
         axis.text(0.5, 0.5, why, ha="center", va="center", transform=axis.transAxes)
         axis.set_xticks([])
         axis.set_yticks([])

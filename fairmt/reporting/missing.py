@@ -44,7 +44,7 @@ def missing_sections(table: pd.DataFrame, context: Context) -> list[Section]:
     for family, block in table.groupby("family", sort=False):
         columns = {
             str(name): f"{100 * rows['missing'].iloc[0]:g} %"
-            + ("" if rows["regime"].iloc[0] in ("full", "mcar") else f" {rows['regime'].iloc[0]}")
+            + ("" if rows["regime"].iloc[0] in ("full", "natural", "mcar") else f" {rows['regime'].iloc[0]}")
             for name, rows in block.groupby("benchmark", sort=False)
         }
         for criterion, metric in SHOWN:

@@ -14,9 +14,12 @@ from reporting_frames import EFFECTS, make_context, make_metrics, make_suite, wi
 
 from fairmt.reporting import tables
 from fairmt.reporting.anchors import anchor_table
+from fairmt.reporting.costs import cost_sections, cost_table
 from fairmt.reporting.evidence import Evidence
 from fairmt.reporting.frames import group_table, main_table, task_table
-from fairmt.reporting.layout import BEST, DASH, Cell, Section, escape_latex, latex, markdown, percent
+from fairmt.reporting.layout import BEST, CLOSE, DASH, Cell, Section, escape_latex, latex, markdown, percent
+from fairmt.reporting.missing import missing_sections, missing_table
+from fairmt.reporting.overall import overall_sections, overall_table
 from fairmt.reporting.sections import main_sections, task_sections
 from fairmt.reporting.tables import main_table_text, tables_of, write_tables
 
@@ -254,6 +257,102 @@ def test_latex_rows_are_complete():
     assert r"a\_b & \textbf{1 $\pm$ 2} \\" in text
     assert r"\caption{T\_1}" in text
     assert r"\begin{tabular}{lr}" in text
+
+
+def test_close_methods_are_marked_apart_from_the_best():
+    effects = {"diff_dp": (0.80, 0.15, 0.061, 0.0), "fairmt_eo": (0.80, 0.14, 0.06, 0.0)}
+    suite = make_suite(methods=("mtl_erm", "diff_dp", "fairmt_eo"))
+    metrics = make_metrics(suite, effects=effects)
+    # Seeds move both alike; now the gap of one moves the other way, by more than the two are apart.
+    other = (metrics["method"] == "diff_dp") & (metrics["metric"] == "delta_eo")
+    metrics.loc[other, "value"] += 0.004 * (1 - metrics.loc[other, "seed"])
+    context = make_context(suite)
+    section = main_sections(main_table(Evidence(metrics, context)), context)[0]
+    marks = {method: printed(section, method)["ΔEO"].mark for method in suite.methods}
+    assert marks == {"mtl_erm": "", "diff_dp": CLOSE, "fairmt_eo": BEST}
+    assert "*6.1 ± 0.0*" in markdown("T", (), [section])
+    assert r"\textit{6.1 $\pm$ 0.0}" in latex((), [section])
+
+
+def test_delta_m_is_relative_to_single_task_erm_and_mean_over_tasks():
+    effects = {"stl_erm": (0.5, 0.2, 0.1, 0.0)}
+    suite = make_suite(methods=("stl_erm", "mtl_erm", "oracle"))
+    context = make_context(suite)
+    table = main_table(Evidence(make_metrics(suite, noise=0.0, effects=effects), context))
+    assert row_of(table, method="mtl_erm", criterion="delta_eo")["delta_m"] == pytest.approx(0.6)
+    assert row_of(table, method="stl_erm", criterion="delta_eo")["delta_m"] == 0
+    assert printed(main_sections(table, context)[0], "mtl_erm")["Δm"].text == "60.0 ± 0.0"
+
+
+def test_overall_pools_seeds_and_benchmarks():
+    suite = make_suite(benchmarks=tuple("abcdefg"))
+    table = overall_table(Evidence(make_metrics(suite), make_context(suite)))
+    row = row_of(table, method="fairmt_eo", criterion="delta_eo")
+    reference = row_of(table, method="mtl_erm", criterion="delta_eo")
+    assert row["pairs"] == row["n_blocks"] == 21
+    # From .10 to .06 with all seeds' shifts: (.06 + s) / (.10 + s) - 1 for s = -.004, 0, .004.
+    assert row["gap_change"] == pytest.approx(-0.4, abs=0.01)
+    assert row["gap_improvement"] == 1
+    assert row["utility_improvement"] == 0.5
+    assert row["gap_p"] < 0.001
+    assert row["rank"] == 1
+    assert reference["rank"] == 3
+    assert math.isnan(reference["gap_p"])
+
+
+def test_overall_of_few_pairs_is_not_testable_and_names_who_is_not_ranked():
+    suite = make_suite(benchmarks=("one", "two"))
+    context, metrics = make_context(suite), make_metrics(suite)
+    metrics = metrics[(metrics["method"] != "diff_dp") | (metrics["benchmark"] == "one")]
+    table = overall_table(Evidence(metrics, context))
+    section = overall_sections(table, context)[0]
+    assert [row[5].text for row in section.rows if row[0].text == "fairmt_eo"] == ["not testable"]
+    assert row_of(table, method="diff_dp", criterion="delta_eo")["pairs"] == 3
+    assert "diff_dp is not ranked: it has no whole front on two." in section.notes
+    assert section.notes[0].endswith("not testable with these blocks.")
+
+
+def test_seeds_that_a_benchmark_lacks_are_left_out_of_means_over_benchmarks():
+    suite = make_suite(benchmarks=("one", "two"), seeds=5)
+    metrics = make_metrics(suite)
+    metrics = metrics[(metrics["benchmark"] == "one") | (metrics["seed"] < 3)]
+    table = overall_table(Evidence(metrics, make_context(suite)))
+    row = row_of(table, method="fairmt_eo", criterion="delta_eo")
+    assert row["pairs"] == 8
+    assert not math.isnan(row["hypervolume_high"])
+
+
+def test_costs_are_means_over_knob_values_then_seeds():
+    suite = make_suite()
+    context = make_context(suite)
+    table = cost_table(Evidence(make_metrics(suite), context))
+    row = row_of(table, method="fairmt_eo")
+    assert row["relative_step_time"] == pytest.approx(1.5)
+    assert row["wall_seconds"] == pytest.approx(6.0)
+    assert row["wall_seconds_high"] - 6 == pytest.approx(4.30265 / math.sqrt(3), rel=1e-4)
+    assert row["runs"] == 9
+    assert set(table["method"]) == {"mtl_erm", "diff_dp", "fairmt_eo"}
+    cells = printed(cost_sections(table, context)[0], "fairmt_eo")
+    assert (cells["Step, ms"].text, cells["Parameters"].text) == ("6.00 ± 0.00", "1,000")
+
+
+def test_costs_that_nobody_measured_are_said_to_be_missing():
+    suite = make_suite()
+    context, metrics = make_context(suite), make_metrics(suite)
+    table = cost_table(Evidence(metrics[metrics["split"] != "train"], context))
+    assert "no costs" in cost_sections(table, context)[0].notes[0]
+
+
+def test_missing_rates_are_columns():
+    suite = make_suite(benchmarks=("full", "half"), missing_rates={"Adult": ("full", "half")})
+    context = make_context(suite)
+    half = dataclasses.replace(context.benchmarks["half"], supervision="mcar 50 %", missing=0.5)
+    context = dataclasses.replace(context, benchmarks={**context.benchmarks, "half": half})
+    sections = missing_sections(missing_table(Evidence(make_metrics(suite), context)), context)
+    assert [section.header for section in sections] == [("Method", "0 %", "50 %")] * 3
+    assert sections[1].title == "Adult: ΔEO; knob selected for ΔEO"
+    assert printed(sections[1], "fairmt_eo")["50 %"].text == "6.0 ± 1.0"
+    assert "missing" in tables_of(suite)
 
 
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="needs pdflatex")
