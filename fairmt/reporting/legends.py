@@ -6,11 +6,12 @@ from fairmt.statistics import N_PAIRS
 
 NUMBERS = "Percent on the test split: mean ± half-width of the 95 % t interval over seeds."
 DIRECTIONS = (
-    "Higher utility is better, lower ΔDP and ΔEO are better. Marked among the methods without †: the "
-    "best mean of each column (bold, *), and those not clearly worse (italic, ~): the 95 % t interval "
-    "of the difference to the best, paired by seed, includes 0. This is no test, as one such interval "
-    "in twenty excludes 0 by chance; table overall has the pooled tests. –: not available."
+    "Higher utility is better, lower ΔDP and ΔEO are better. Marked among the methods without †: the best "
+    "mean of each column (bold), and those not clearly worse (italic): the 95 % t interval of the "
+    "difference to the best, paired by seed, includes 0. This is no test, as one such interval in twenty "
+    "excludes 0 by chance; table overall has the pooled tests. –: not available."
 )
+PLAIN_MARKS = "In a terminal a star marks the best, a tilde those not clearly worse."
 DELTA_M = (
     "Δm: relative change in utility against single-task ERM (stl_erm), mean over tasks, paired by "
     "seed; higher is better. Suites without stl_erm have none."
@@ -34,6 +35,8 @@ OVERALL = (
     "P(fairer), P(better): probability in percent that a run has a lower gap, a higher utility than a "
     "run of the reference, mean over benchmarks. p: Wilcoxon's signed-rank test over the pairs, "
     f"adjusted by Holm over the methods; not testable with fewer than {N_PAIRS} pairs. Bold: p below .05.",
+    "†: on a benchmark, no knob value of the method is within the utility tolerance, and the one with the "
+    "highest utility stands in.",
 )
 MISSING = (
     "Columns: the share of training labels that is removed, completely at random unless said otherwise.",

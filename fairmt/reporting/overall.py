@@ -36,7 +36,8 @@ def overall_table(evidence: Evidence) -> pd.DataFrame:
         the interquartile mean over (benchmark, seed) of the relative change of the gap; utility_change,
         the mean of the difference in utility; each with ``_low`` and ``_high``; for gap and utility
         ``_improvement``, the probability of improvement, and ``_p``, Wilcoxon's p adjusted by Holm over
-        the methods; pairs; note, why numbers are missing.
+        the methods; pairs; untested, why ranks are not; outside_tolerance, the benchmarks on which no knob
+        value is within the utility tolerance; note, why the method has no rank.
     """
     return pd.concat([_of_criterion(evidence, criterion) for criterion in CRITERIA], ignore_index=True)
 
@@ -69,6 +70,8 @@ def _of_criterion(evidence: Evidence, criterion: str) -> pd.DataFrame:
                 "critical_difference": ranking.critical_difference,
                 **_interval("hypervolume", t_interval(by_seed.to_numpy())),
                 **_against_reference(evidence, method, criterion),
+                "untested": ranking.reason,
+                "outside_tolerance": ", ".join(evidence.outside_tolerance(method, criterion)),
                 "note": scores.left_out.get(method, ""),
             }
         )
@@ -121,8 +124,8 @@ def _section(block: pd.DataFrame, criterion: str, context: Context) -> Section:
     rows = [_cells(row, reference) for row in records(block)]
     first = block.iloc[0]
     difference = (
-        "not testable with these blocks"
-        if np.isnan(first["critical_difference"])
+        f"not testable, {first['untested']}"
+        if first["untested"]
         else f"Friedman's p {_p_text(first['friedman_p'])}, critical difference "
         f"{first['critical_difference']:.2f}"
     )
@@ -134,7 +137,7 @@ def _section(block: pd.DataFrame, criterion: str, context: Context) -> Section:
 def _cells(row: dict[str, Any], reference: str) -> list[Cell]:
     rank = row["rank"]
     cells = [
-        Cell(row["method"]),
+        Cell(row["method"] + (" †" if row["outside_tolerance"] else "")),
         Cell(DASH if np.isnan(rank) else f"{rank:.2f}", rank),
         Cell(
             percent(row["hypervolume"], row["hypervolume_low"], row["hypervolume_high"]), row["hypervolume"]

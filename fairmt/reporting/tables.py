@@ -73,7 +73,7 @@ def main_table_text(metrics: pd.DataFrame, suite: Suite) -> str:
     """The main table for a terminal."""
     context = read_context(suite)
     sections = main_sections(main_table(Evidence(metrics, context)), context)
-    return "\n".join((plain(sections), *TABLES["main"].legend))
+    return "\n".join((plain(sections), *TABLES["main"].legend, legends.PLAIN_MARKS))
 
 
 def tables_of(suite: Suite) -> dict[str, Table]:
@@ -88,9 +88,7 @@ TABLES = {
     ),
     "tasks": Table("Results per task", (*_HEADLINE, legends.SELECTION), task_table, task_sections),
     "groups": Table("Utility per group", (legends.NUMBERS, legends.SELECTION), group_table, group_sections),
-    "overall": Table(
-        "All benchmarks together", (*legends.OVERALL, legends.SELECTION), overall_table, overall_sections
-    ),
+    "overall": Table("All benchmarks together", legends.OVERALL, overall_table, overall_sections),
     "missing": Table(
         "Missing labels",
         (legends.NUMBERS, *legends.MISSING, legends.SELECTION),

@@ -309,7 +309,7 @@ def test_overall_of_few_pairs_is_not_testable_and_names_who_is_not_ranked():
     assert [row[5].text for row in section.rows if row[0].text == "fairmt_eo"] == ["not testable"]
     assert row_of(table, method="diff_dp", criterion="delta_eo")["pairs"] == 3
     assert "diff_dp is not ranked: it has no whole front on two." in section.notes
-    assert section.notes[0].endswith("not testable with these blocks.")
+    assert section.notes[0].endswith("not testable, fewer than 20 blocks.")
 
 
 def test_seeds_that_a_benchmark_lacks_are_left_out_of_means_over_benchmarks():
