@@ -36,8 +36,9 @@ def overall_table(evidence: Evidence) -> pd.DataFrame:
         the interquartile mean over (benchmark, seed) of the relative change of the gap; utility_change,
         the mean of the difference in utility; each with ``_low`` and ``_high``; for gap and utility
         ``_improvement``, the probability of improvement, and ``_p``, Wilcoxon's p adjusted by Holm over
-        the methods; pairs; untested, why ranks are not; outside_tolerance, the benchmarks on which no knob
-        value is within the utility tolerance; note, why the method has no rank.
+        the methods; pairs; untested, why ranks are not; ranked_on, the benchmarks of the ranking;
+        outside_tolerance, the benchmarks on which no knob value is within the utility tolerance; note, why
+        the method has no rank.
     """
     return pd.concat([_of_criterion(evidence, criterion) for criterion in CRITERIA], ignore_index=True)
 
@@ -71,6 +72,7 @@ def _of_criterion(evidence: Evidence, criterion: str) -> pd.DataFrame:
                 **_interval("hypervolume", t_interval(by_seed.to_numpy())),
                 **_against_reference(evidence, method, criterion),
                 "untested": ranking.reason,
+                "ranked_on": ", ".join(scores.benchmarks),
                 "outside_tolerance": ", ".join(evidence.outside_tolerance(method, criterion)),
                 "note": scores.left_out.get(method, ""),
             }
@@ -129,7 +131,8 @@ def _section(block: pd.DataFrame, criterion: str, context: Context) -> Section:
         else f"Friedman's p {_p_text(first['friedman_p'])}, critical difference "
         f"{first['critical_difference']:.2f}"
     )
-    notes = [f"Ranks over {first['n_blocks']} blocks (benchmark, seed): {difference}."]
+    blocks = f"{first['n_blocks']} blocks (benchmark, seed) of {first['ranked_on'] or 'no benchmark'}"
+    notes = [f"Ranks over {blocks}: {difference}."]
     notes += [f"{row['method']} is not ranked: it {row['note']}." for row in records(block) if row["note"]]
     return Section(f"Utility and {symbol} against {reference}", header, rows, notes=notes)
 

@@ -21,13 +21,14 @@ class FrontScores(NamedTuple):
         The box holds the points of all these methods; the reference point is its worst corner.
     left_out : dict of method to str
         Why a competitor is not among the columns.
-    unmeasured : list of str
-        Benchmarks that are not among the rows: the gap of a task cannot be measured there.
+    benchmarks : list of str
+        Those of the rows: where the gap of every task can be measured and the suite trains all its methods;
+        if no benchmark has all methods, the second is not asked for.
     """
 
     shares: pd.DataFrame
     left_out: dict[str, str]
-    unmeasured: list[str]
+    benchmarks: list[str]
 
     @property
     def ranking(self) -> Ranking:
@@ -36,7 +37,7 @@ class FrontScores(NamedTuple):
 
 
 def front_scores(evidence: Evidence, criterion: str) -> FrontScores:
-    """Hypervolumes of the competitors that have a whole front on every benchmark.
+    """Hypervolumes of the competitors that have a whole front on every ranked benchmark.
 
     Parameters
     ----------
@@ -47,6 +48,10 @@ def front_scores(evidence: Evidence, criterion: str) -> FrontScores:
     context = evidence.context
     reference = context.suite.reference
     measured = [name for name in context.benchmarks if evidence.has_headline(name, reference, criterion)]
+    complete = [
+        name for name in measured if set(context.suite.scope(name).methods) >= set(context.suite.methods)
+    ]
+    measured = complete or measured
     wanted = {name: evidence.front(name, reference, criterion).dropna() for name in measured}
     left_out, fronts = {}, {}
     for method in context.competitors:
@@ -66,5 +71,4 @@ def front_scores(evidence: Evidence, criterion: str) -> FrontScores:
             columns[method].append(pd.concat({name: shares}, names=["benchmark", "seed"]))
     shares = pd.DataFrame({method: pd.concat(parts) for method, parts in columns.items() if parts})
     # A box without an area ranks nobody.
-    unmeasured = [name for name in context.benchmarks if name not in measured]
-    return FrontScores(shares.dropna(), left_out, unmeasured)
+    return FrontScores(shares.dropna(), left_out, measured)

@@ -301,8 +301,9 @@ def test_overall_pools_seeds_and_benchmarks():
 
 
 def test_overall_of_few_pairs_is_not_testable_and_names_who_is_not_ranked():
-    suite = make_suite(benchmarks=("one", "two"))
-    context, metrics = make_context(suite), make_metrics(suite)
+    other = {"diff_eodd": (0.79, 0.18, 0.08, 0.1)}
+    suite = make_suite(methods=(*EFFECTS, *other), benchmarks=("one", "two"))
+    context, metrics = make_context(suite), make_metrics(suite, effects=other)
     metrics = metrics[(metrics["method"] != "diff_dp") | (metrics["benchmark"] == "one")]
     table = overall_table(Evidence(metrics, context))
     section = overall_sections(table, context)[0]
@@ -310,6 +311,16 @@ def test_overall_of_few_pairs_is_not_testable_and_names_who_is_not_ranked():
     assert row_of(table, method="diff_dp", criterion="delta_eo")["pairs"] == 3
     assert "diff_dp is not ranked: it has no whole front on two." in section.notes
     assert section.notes[0].endswith("not testable, fewer than 20 blocks.")
+
+
+def test_a_benchmark_that_trains_fewer_methods_ranks_nobody():
+    suite = make_suite(benchmarks=("one", "two"), reduced={"two": {"methods": ("mtl_erm", "fairmt_eo")}})
+    metrics = make_metrics(suite)
+    metrics = metrics[(metrics["method"] != "diff_dp") | (metrics["benchmark"] == "one")]
+    table = overall_table(Evidence(metrics, make_context(suite)))
+    row = row_of(table, method="diff_dp", criterion="delta_eo")
+    assert (row["ranked_on"], row["n_blocks"], row["note"]) == ("one", 3, "")
+    assert row_of(table, method="fairmt_eo", criterion="delta_eo")["pairs"] == 6
 
 
 def test_seeds_that_a_benchmark_lacks_are_left_out_of_means_over_benchmarks():
