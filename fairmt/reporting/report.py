@@ -16,7 +16,7 @@ from fairmt.errors import FairMTError
 from fairmt.files import write_text
 from fairmt.integrity import read_json
 from fairmt.reporting.captions import CAPTIONS
-from fairmt.reporting.claims import LEGEND, claims_section, judge_all
+from fairmt.reporting.claims import LEGEND, claims_section, judge, read_claims
 from fairmt.reporting.context import Context, read_context
 from fairmt.reporting.evidence import Evidence
 from fairmt.reporting.layout import Section
@@ -77,7 +77,9 @@ def render(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    outcomes, evidence = judge_all(metrics, context), Evidence(metrics, context)
+    claims, own = read_claims()
+    evidence = Evidence(metrics, context, own)
+    outcomes = [judge(claim, evidence) for claim in claims]
     return environment.get_template("report.html").render(
         context=context,
         blocks=BLOCKS,
