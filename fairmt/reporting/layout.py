@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from tabulate import tabulate
@@ -11,6 +11,8 @@ from tabulate import tabulate
 DASH = "–"
 BEST, CLOSE = "best", "close"
 """Marks of an entry: the best of its column or a clear difference; not clearly worse than the best."""
+_ROWS_PER_PAGE = 40
+_TABLES_HELD = 8
 _MARKDOWN_MARKS = {BEST: "**", CLOSE: "*", "": ""}
 _LATEX_MARKS = {BEST: r"\textbf{{{}}}", CLOSE: r"\textit{{{}}}", "": "{}"}
 _PLAIN_MARKS = {BEST: " *", CLOSE: " ~", "": ""}
@@ -128,27 +130,46 @@ def plain(sections: Sequence[Section]) -> str:
 
 
 def latex(legend: Sequence[str], sections: Sequence[Section]) -> str:
-    """The sections as LaTeX tables that need the package ``booktabs`` only."""
+    """The sections as LaTeX tables that need the package ``booktabs`` only.
+
+    A section that is longer than a page goes on in a further table; pages are cleared now and then, as
+    LaTeX holds back only so many floating tables.
+    """
     lines = [r"% Needs \usepackage{booktabs}.", *(f"% {line}" for line in legend)]
-    for section in sections:
+    tables = [table for section in sections for table in _latex_tables(section)]
+    for number, table in enumerate(tables, start=1):
+        lines += ["", *table]
+        if number % _TABLES_HELD == 0:
+            lines += [r"\clearpage"]
+    return "\n".join(lines) + "\n"
+
+
+def _latex_tables(section: Section) -> Iterator[list[str]]:
+    """The lines of each table of a section; controls and notes end the last one."""
+    starts = range(0, max(len(section.rows), 1), _ROWS_PER_PAGE)
+    for start in starts:
+        title = escape_latex(section.title) + (" (continued)" if start else "")
+        body = [_latex_row(row) for row in section.rows[start : start + _ROWS_PER_PAGE]]
+        notes = []
+        if start == starts[-1]:
+            if section.controls:
+                body += [r"\midrule", *(_latex_row(row) for row in section.controls)]
+            notes = [rf"\par\smallskip {escape_latex(note)}" for note in section.notes]
         columns = "l" * section.text_columns + "r" * (len(section.header) - section.text_columns)
-        lines += [
-            "",
+        yield [
             r"\begin{table}[htbp]",
             r"\centering\footnotesize\setlength{\tabcolsep}{3pt}",
-            rf"\caption{{{escape_latex(section.title)}}}",
+            rf"\caption{{{title}}}",
             rf"\begin{{tabular}}{{{columns}}}",
             r"\toprule",
             " & ".join(escape_latex(name) for name in section.header) + r" \\",
             r"\midrule",
-            *(_latex_row(row) for row in section.rows),
+            *body,
+            r"\bottomrule",
+            r"\end{tabular}",
+            *notes,
+            r"\end{table}",
         ]
-        if section.controls:
-            lines += [r"\midrule", *(_latex_row(row) for row in section.controls)]
-        lines += [r"\bottomrule", r"\end{tabular}"]
-        lines += [rf"\par\smallskip {escape_latex(note)}" for note in section.notes]
-        lines += [r"\end{table}"]
-    return "\n".join(lines) + "\n"
 
 
 def escape_latex(text: str) -> str:

@@ -379,6 +379,24 @@ def test_latex_compiles(tmp_path, patched_context):
     assert done.returncode == 0, done.stdout[-2000:]
 
 
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="needs pdflatex")
+def test_latex_of_many_and_of_long_tables_compiles(tmp_path):
+    rows = [[Cell(f"method_{number}"), Cell("1.0 ± 0.1", 1.0)] for number in range(90)]
+    sections = [
+        Section("Long", ("Method", "ΔEO"), rows),
+        *[Section("Short", ("Method", "ΔEO"), rows[:3])] * 120,
+    ]
+    (tmp_path / "tables.tex").write_text(latex((), sections), encoding="utf-8")
+    (tmp_path / "all.tex").write_text(
+        r"\documentclass{article}\usepackage{booktabs}\begin{document}\input{tables}\end{document}"
+    )
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "all.tex"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-2000:]
+    assert "Float too large" not in done.stdout
+    assert r"\caption{Long (continued)}" in (tmp_path / "tables.tex").read_text(encoding="utf-8")
+
+
 def test_markdown_cells_keep_pipes_and_stars():
     section = Section("T", ("Method",), [[Cell("a|b*c")]])
     assert r"a\|b\*c" in markdown("T", (), [section])
