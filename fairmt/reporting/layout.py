@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tabulate import tabulate
 
@@ -13,6 +13,8 @@ BEST, CLOSE = "best", "close"
 """Marks of an entry: the best of its column or a clear difference; not clearly worse than the best."""
 _ROWS_PER_PAGE = 40
 _TABLES_HELD = 8
+_CHARACTERS, _GAP = 84, 2
+"""Of a line of LaTeX's standard page in the tables' size, and between two columns."""
 _MARKDOWN_MARKS = {BEST: "**", CLOSE: "*", "": ""}
 _LATEX_MARKS = {BEST: r"\textbf{{{}}}", CLOSE: r"\textit{{{}}}", "": "{}"}
 _PLAIN_MARKS = {BEST: " *", CLOSE: " ~", "": ""}
@@ -132,16 +134,41 @@ def plain(sections: Sequence[Section]) -> str:
 def latex(legend: Sequence[str], sections: Sequence[Section]) -> str:
     """The sections as LaTeX tables that need the package ``booktabs`` only.
 
-    A section that is longer than a page goes on in a further table; pages are cleared now and then, as
-    LaTeX holds back only so many floating tables.
+    A section that is longer or wider than a page goes on in a further table; pages are cleared now and
+    then, as LaTeX holds back only so many floating tables.
     """
     lines = [r"% Needs \usepackage{booktabs}.", *(f"% {line}" for line in legend)]
-    tables = [table for section in sections for table in _latex_tables(section)]
+    parts = [part for section in sections for part in _narrow(section)]
+    tables = [table for part in parts for table in _latex_tables(part)]
     for number, table in enumerate(tables, start=1):
         lines += ["", *table]
         if number % _TABLES_HELD == 0:
             lines += [r"\clearpage"]
     return "\n".join(lines) + "\n"
+
+
+def _narrow(section: Section) -> Iterator[Section]:
+    """The section cut into some that fit a page's width; each repeats the columns of words."""
+    rows, words = [*section.rows, *section.controls], section.text_columns
+    widths = [
+        _GAP + max(len(text) for text in (name, *(row[place].text for row in rows)))
+        for place, name in enumerate(section.header)
+    ]
+    parts: list[list[int]] = [[]]
+    for place in range(words, len(widths)):
+        if parts[-1] and sum(widths[i] for i in (*range(words), *parts[-1], place)) > _CHARACTERS:
+            parts.append([])
+        parts[-1].append(place)
+    for number, part in enumerate(parts):
+        places = [*range(words), *part]
+        yield replace(
+            section,
+            title=section.title + (" (continued)" if number else ""),
+            header=[section.header[place] for place in places],
+            rows=[[row[place] for place in places] for row in section.rows],
+            controls=[[row[place] for place in places] for row in section.controls],
+            notes=section.notes if number == len(parts) - 1 else (),
+        )
 
 
 def _latex_tables(section: Section) -> Iterator[list[str]]:

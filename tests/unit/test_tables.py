@@ -394,6 +394,7 @@ def test_latex_of_many_and_of_long_tables_compiles(tmp_path):
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-2000:]
     assert "Float too large" not in done.stdout
+    assert "Overfull" not in done.stdout
     assert r"\caption{Long (continued)}" in (tmp_path / "tables.tex").read_text(encoding="utf-8")
 
 
