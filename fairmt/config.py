@@ -62,6 +62,7 @@ class Suite:
     anchors: tuple[dict[str, Any], ...]
     ablation: Ablation | None = None
     reduced: dict[str, dict[str, Any]] = field(default_factory=dict)
+    missing_rates: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def scope(self, benchmark: str) -> Scope:
         """What is trained on a benchmark: all of the suite, or what ``reduced`` leaves of it."""
@@ -129,7 +130,8 @@ def read_suite(name: str) -> Suite:
     ------
     FairMTError
         If the file is missing or does not fit the schema, if there is no such benchmark, or if the
-        reference, an anchor or the ablation is about something that the suite does not train.
+        reference, an anchor, the ablation or a missing rate is about something that the suite does not
+        train.
     """
     known = sorted(path.stem for path in SUITES.glob("*.yaml"))
     path = SUITES / f"{choose(name, known, 'suite', SUITES)}.yaml"
@@ -157,7 +159,13 @@ def read_suite(name: str) -> Suite:
     ablation = (
         _read_ablation(content["ablation"], content["methods"], path) if "ablation" in content else None
     )
-    return Suite(**content | lists | {"name": name, "ablation": ablation})
+    missing = {key: tuple(names) for key, names in content.get("missing_rates", {}).items()}
+    for family, names in missing.items():
+        for benchmark in names:
+            choose(
+                benchmark, content["benchmarks"], "benchmark of this suite", f"{path}: missing_rates.{family}"
+            )
+    return Suite(**content | lists | {"name": name, "ablation": ablation, "missing_rates": missing})
 
 
 def _read_ablation(content: dict[str, Any], methods: list[str], path: Path) -> Ablation:

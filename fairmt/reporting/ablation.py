@@ -10,16 +10,17 @@ import pandas as pd
 
 from fairmt.config import Ablation
 from fairmt.reporting.context import Context
-from fairmt.reporting.layout import DASH, Cell, Section, bracketed, percent
-from fairmt.reporting.measures import Box, Evidence, task_changes
-from fairmt.reporting.summary import SYMBOLS, selected_runs
+from fairmt.reporting.evidence import Evidence
+from fairmt.reporting.layout import BEST, DASH, Cell, Section, bracketed, percent
+from fairmt.reporting.measures import Box, task_changes
+from fairmt.reporting.summary import SYMBOLS
 from fairmt.statistics import holm, paired_test, t_interval
 
 FULL = "Full method"
 """The part under which the full method stands."""
 
 
-def ablation_table(metrics: pd.DataFrame, context: Context) -> pd.DataFrame:
+def ablation_table(evidence: Evidence) -> pd.DataFrame:
     """One row per benchmark and method of the suite's ablation, the full method first.
 
     Hypervolumes are those of the fronts of utility against the criterion's gap on the test split, as a
@@ -29,9 +30,7 @@ def ablation_table(metrics: pd.DataFrame, context: Context) -> pd.DataFrame:
 
     Parameters
     ----------
-    metrics : DataFrame
-        The suite's metrics in long form.
-    context : Context
+    evidence : Evidence
         Of a suite with an ablation.
 
     Returns
@@ -45,9 +44,8 @@ def ablation_table(metrics: pd.DataFrame, context: Context) -> pd.DataFrame:
         utility_low, utility_high, gap_low and gap_high of the box under the prefix ``box_``; note, why
         numbers are missing.
     """
-    ablation = _of(context)
-    evidence = Evidence(metrics, selected_runs(metrics, context), context, own=())
-    return pd.concat([_rows(evidence, name, ablation) for name in context.benchmarks], ignore_index=True)
+    ablation, names = _of(evidence.context), evidence.context.benchmarks
+    return pd.concat([_rows(evidence, name, ablation) for name in names], ignore_index=True)
 
 
 def ablation_sections(table: pd.DataFrame, context: Context) -> list[Section]:
@@ -140,7 +138,9 @@ def _cells(row: Mapping[str, Any]) -> list[Cell]:
         # A method without results has no selection to flag.
         Cell(row["method"] + (" †" if row["within_tolerance"] is False else "")),
         _interval(row, "hypervolume"),
-        Cell(bracketed(mean, row["difference_low"], row["difference_high"]), mean, row["clear"]),
+        Cell(
+            bracketed(mean, row["difference_low"], row["difference_high"]), mean, BEST if row["clear"] else ""
+        ),
         Cell(untested if math.isnan(p_value) else f"{p_value:.3f}", p_value),
         _interval(row, "utility_change"),
         _interval(row, "gap_change"),

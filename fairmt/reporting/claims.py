@@ -14,9 +14,9 @@ from fairmt.files import write_text
 from fairmt.methods.registry import read_cards
 from fairmt.reporting.claims_file import CLAIMS, read_claims_file
 from fairmt.reporting.context import Context, read_context
+from fairmt.reporting.evidence import Evidence
 from fairmt.reporting.layout import Cell, Section, bracketed, markdown
-from fairmt.reporting.measures import BY_TASK, MEASURES, Evidence, Untestable
-from fairmt.reporting.summary import selected_runs
+from fairmt.reporting.measures import BY_TASK, MEASURES, Untestable
 from fairmt.statistics import Interval, t_interval
 
 HOLDS, FAILS, UNTESTABLE = "holds", "fails", "cannot be tested here"
@@ -110,7 +110,7 @@ def write_claims(metrics: pd.DataFrame, suite: Suite, out: Path) -> None:
 def judge_all(metrics: pd.DataFrame, context: Context, path: Path = CLAIMS) -> list[Outcome]:
     """An outcome for every claim."""
     claims, own = read_claims(path)
-    evidence = Evidence(metrics, selected_runs(metrics, context), context, own)
+    evidence = Evidence(metrics, context, own)
     return [judge(claim, evidence) for claim in claims]
 
 

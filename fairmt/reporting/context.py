@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from fairmt.config import SUITES, Suite, read_benchmark
 from fairmt.methods.registry import Card, read_cards
 from fairmt.yaml_files import choose
+
+FAIRMT = "fairmt"
+"""Folder of the method that this project reproduces."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,8 @@ class BenchmarkInfo:
         Kind of each task, in the benchmark's order.
     supervision : str
         Which training labels there are, for example ``full`` or ``mcar 50 %``.
+    missing : float
+        Share of the training labels that is removed on purpose.
     """
 
     title: str
@@ -36,6 +41,12 @@ class BenchmarkInfo:
     attributes: tuple[str, ...]
     tasks: Mapping[str, str]
     supervision: str = "full"
+    missing: float = 0.0
+
+    @property
+    def regime(self) -> str:
+        """The supervision without its rate."""
+        return self.supervision.split(" ")[0]
 
 
 @dataclass(frozen=True)
@@ -53,6 +64,8 @@ class Context:
         Why a method of the suite has no row on a benchmark.
     titles : mapping of str to str
         What each method is, from its card.
+    own : frozenset of str
+        FairMT and its variants, which every figure shows.
     """
 
     suite: Suite
@@ -60,6 +73,7 @@ class Context:
     controls: frozenset[str]
     unsupported: Mapping[tuple[str, str], str]
     titles: Mapping[str, str]
+    own: frozenset[str] = frozenset()
 
     @property
     def competitors(self) -> list[str]:
@@ -70,6 +84,11 @@ class Context:
         """The context with these of the suite's methods and no others."""
         kept = tuple(name for name in self.suite.methods if name in methods)
         return replace(self, suite=replace(self.suite, methods=kept), controls=self.controls & set(kept))
+
+    def on(self, benchmarks: Sequence[str]) -> Context:
+        """The context with these of the suite's benchmarks and no others."""
+        suite = replace(self.suite, benchmarks=tuple(benchmarks))
+        return replace(self, suite=suite, benchmarks={name: self.benchmarks[name] for name in benchmarks})
 
     @property
     def training_attributes(self) -> dict[str, str]:
@@ -97,7 +116,8 @@ def read_context(suite: Suite) -> Context:
     }
     controls = frozenset(card.name for card in chosen if card.is_control)
     titles = {card.name: card.title for card in chosen}
-    return Context(suite, benchmarks, controls, unsupported, titles)
+    own = frozenset(card.name for card in chosen if card.folder.name == FAIRMT)
+    return Context(suite, benchmarks, controls, unsupported, titles, own)
 
 
 def _why_absent(card: Card, benchmark: str, info: BenchmarkInfo, suite: Suite) -> str:
@@ -121,4 +141,5 @@ def _info(config: dict[str, Any]) -> BenchmarkInfo:
         attributes=(train, *(name for name in sensitive["attributes"] if name != train)),
         tasks={name: task["kind"] for name, task in config["tasks"].items()},
         supervision=supervision["regime"] + rate,
+        missing=supervision.get("rate", 0.0),
     )

@@ -11,7 +11,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from fairmt.reporting.ablation import FULL, ablation_table
-from fairmt.reporting.context import Context
+from fairmt.reporting.drawn import WIDTH, Page
+from fairmt.reporting.evidence import Evidence
 from fairmt.reporting.palette import COLOURS
 
 if TYPE_CHECKING:
@@ -23,14 +24,12 @@ _ROW, _TITLES, _LEGEND = 0.16, 0.65, 0.7
 _WORSE, _BETTER, _UNCLEAR = COLOURS[1], COLOURS[2], "#666666"
 
 
-def draw_ablation(metrics: pd.DataFrame, context: Context) -> Figure:
+def draw_ablation(evidence: Evidence, page: Page) -> Figure:
     """Draw the differences with their intervals: a panel per benchmark, variants are rows under their part.
 
     Filled dots have an interval that excludes 0; right of 0 is better than the full method.
     """
-    from fairmt.reporting.figures import WIDTH
-
-    table = ablation_table(metrics, context)
+    context, table = evidence.context, ablation_table(evidence)
     table = table[table["part"] != FULL]
     ablation = context.suite.ablation
     assert ablation is not None

@@ -12,8 +12,10 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from fairmt.reporting.context import Context
+from fairmt.reporting.drawn import WIDTH, Page, others_note
+from fairmt.reporting.evidence import Evidence
 from fairmt.reporting.palette import COLOURS
-from fairmt.reporting.summary import SYMBOLS, selected_runs, summarise
+from fairmt.reporting.summary import SYMBOLS, summarise
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,7 +27,7 @@ _SPAN = 4.0
 _CRITERION = "delta_eo"
 
 
-def group_points(metrics: pd.DataFrame, context: Context) -> pd.DataFrame:
+def group_points(evidence: Evidence) -> pd.DataFrame:
     """The dumbbells: mean utility per group and task, in percent, under the reference and a method.
 
     Knob values are those selected for ΔEO; groups are those of the training attribute.
@@ -36,7 +38,7 @@ def group_points(metrics: pd.DataFrame, context: Context) -> pd.DataFrame:
         One row per benchmark, task, method and group. Columns before, after and clear: whether the
         95 % t interval of the change, paired by seed, excludes 0.
     """
-    rows = selected_runs(metrics, context)
+    context, rows = evidence.context, evidence.selected
     rows = rows[
         (rows["criterion"] == _CRITERION)
         & (rows["metric"] == "utility")
@@ -58,12 +60,10 @@ def group_points(metrics: pd.DataFrame, context: Context) -> pd.DataFrame:
     return means.reset_index().merge(changes[[*keys, "clear"]], on=keys)
 
 
-def draw_groups(metrics: pd.DataFrame, context: Context) -> Figure:
+def draw_groups(evidence: Evidence, page: Page) -> Figure:
     """Draw the dumbbells; every benchmark has a block of panels, one per task."""
-    from fairmt.reporting.figures import WIDTH
-
-    points = group_points(metrics, context)
-    methods = [name for name in context.competitors if name != context.suite.reference]
+    points, context = group_points(evidence), evidence.context.on(page.parts)
+    methods = [name for name in page.methods if name != context.suite.reference]
     columns = min(_COLUMNS, max(len(info.tasks) for info in context.benchmarks.values()))
     groups = {
         name: list(points.loc[points["benchmark"] == name, "group"].unique()) for name in context.benchmarks
@@ -77,7 +77,8 @@ def draw_groups(metrics: pd.DataFrame, context: Context) -> Figure:
     figure.suptitle(
         f"Utility per group on the test split: from {context.suite.reference} to each method "
         f"(knob selected for {SYMBOLS[_CRITERION]});\n"
-        "pale where the 95 % t interval of the change, paired by seed, includes 0",
+        "pale where the 95 % t interval of the change, paired by seed, includes 0"
+        + others_note(evidence, page),
         fontsize=8,
     )
     blocks = figure.subfigures(len(heights), 1, squeeze=False, height_ratios=heights)[:, 0]
@@ -157,4 +158,4 @@ def _add_legend(figure, context: Context, attribute: str, groups: list[str]) -> 
         ),
         Line2D([], [], color="#444444", marker="o", markersize=4, linewidth=0, label="method"),
     ]
-    figure.legend(handles=handles, loc="outside lower center", ncols=6, frameon=False)
+    figure.legend(handles=handles, loc="outside lower center", ncols=4, frameon=False)

@@ -1,4 +1,4 @@
-"""The figures of a suite: fronts, who gains and who loses per group, and differences of an ablation.
+"""The figures of a suite as files: what is drawn where.
 
 Drawn with the Agg backend and without dates, so that the same metrics give the same bytes.
 """
@@ -15,13 +15,13 @@ import pandas as pd
 from fairmt.config import Suite
 from fairmt.files import atomic
 from fairmt.reporting.context import Context, read_context
-from fairmt.reporting.names import figure_names
+from fairmt.reporting.drawn import Page, drawn_methods
+from fairmt.reporting.evidence import Evidence
+from fairmt.reporting.names import figure_pages
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-WIDTH = 7.0
-"""Width of a figure in inches: that of a page's text block."""
 DPI = 200
 _STYLE = {
     "font.size": 8,
@@ -62,19 +62,28 @@ def write_figures(metrics: pd.DataFrame, suite: Suite, out: Path) -> list[Path]:
 
 def save_figures(metrics: pd.DataFrame, context: Context, out: Path) -> list[Path]:
     """As `write_figures`, with the context at hand."""
+    from fairmt.reporting.curves import draw_missing
     from fairmt.reporting.differences import draw_ablation
     from fairmt.reporting.dumbbells import draw_groups
     from fairmt.reporting.fronts import draw_fronts
+    from fairmt.reporting.histories import draw_training
+    from fairmt.reporting.rank_diagram import draw_ranks
+    from fairmt.reporting.runtimes import draw_runtime
 
-    drawings: dict[str, Callable[[pd.DataFrame, Context], Figure]] = {
+    drawings: dict[str, Callable[[Evidence, Page], Figure]] = {
         "ablation": draw_ablation,
         "fronts": draw_fronts,
         "groups": draw_groups,
+        "missing": draw_missing,
+        "ranks": draw_ranks,
+        "runtime": draw_runtime,
+        "training": draw_training,
     }
-    written = []
+    evidence, written = Evidence(metrics, context), []
+    drawn = drawn_methods(evidence)
     with _drawing():
-        for name in figure_names(context.suite):
-            figure = drawings[name](metrics, context)
+        for name, kind, parts in figure_pages(context.suite):
+            figure = drawings[kind](evidence, Page(parts, drawn))
             # Lay out once, for both formats.
             figure.draw_without_rendering()
             figure.set_layout_engine("none")

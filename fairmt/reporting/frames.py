@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-import math
-
 import pandas as pd
 
 from fairmt.reporting.context import Context
-from fairmt.reporting.summary import CRITERIA, HEADLINE, headline, selected_runs
-from fairmt.statistics import t_interval
+from fairmt.reporting.evidence import Evidence
+from fairmt.reporting.marks import mark_best
+from fairmt.reporting.measures import task_changes
+from fairmt.reporting.summary import CRITERIA, HEADLINE, headline, summarise
 
 _KEYS = ["benchmark", "variant", "attribute", "criterion", "method", "control", "knob", "knob_value"]
+SINGLE_TASK = "stl_erm"
+"""The method that Δm compares with, where a suite has it: the field's convention."""
+MAIN = (*HEADLINE, "delta_m")
 LEFT_OUT = ("delta_dp_left_out", "delta_eo_left_out")
 """Shares of the cells behind a gap that have too few samples to be compared."""
 _CHOICE = ["within_tolerance", "validation_utility", "validation_unfairness"]
 
 
-def main_table(metrics: pd.DataFrame, context: Context) -> pd.DataFrame:
+def main_table(evidence: Evidence) -> pd.DataFrame:
     """Headline results: one row per benchmark, criterion and method of the suite.
 
     Gaps are those of the training attribute; all values are means over tasks. A method without
@@ -26,13 +29,17 @@ def main_table(metrics: pd.DataFrame, context: Context) -> pd.DataFrame:
     -------
     DataFrame
         Fractions. Columns: benchmark, variant, attribute, criterion, method, control, knob,
-        knob_value, within_tolerance, validation_utility, validation_unfairness, for each of utility,
-        delta_dp and delta_eo the mean, ``_low`` and ``_high``, then seeds and note.
+        knob_value, within_tolerance, validation_utility, validation_unfairness, seeds, for each of
+        `MAIN` the mean, ``_low`` and ``_high``, and ``_mark`` (see `fairmt.reporting.marks`), then note.
     """
-    rows = headline(selected_runs(metrics, context), context)
+    context = evidence.context
+    rows = headline(evidence.selected, context)
     rows = rows[(rows["task"] == "mean") & rows["metric"].isin(HEADLINE)]
     rows = rows.assign(attribute=rows["benchmark"].map(context.training_attributes))
-    wide = _wide(rows, context, [*_KEYS, *_CHOICE])
+    rows = pd.concat([rows, _relative_utility(evidence, rows)])
+    wide = _wide(rows, context, [*_KEYS, *_CHOICE], MAIN)
+    marks = mark_best(rows[~rows["method"].isin(context.controls)], ["benchmark", "criterion"], MAIN)
+    wide = wide.merge(marks, on=["benchmark", "criterion", "method"], how="left")
     slots = [
         (name, info.variant, info.attribute, criterion, method, method in context.controls)
         for name, info in context.benchmarks.items()
@@ -44,7 +51,8 @@ def main_table(metrics: pd.DataFrame, context: Context) -> pd.DataFrame:
         wide, on=["benchmark", "criterion", "method"], how="left"
     )
     table["seeds"] = table["seeds"].fillna(0).astype(int)
-    diverged = _diverged(metrics)
+    table[list(marks.columns[3:])] = table[list(marks.columns[3:])].fillna("")
+    diverged = _diverged(evidence.metrics)
     table["note"] = [
         context.unsupported.get(pair, diverged.get(pair, "") if seeds else "has no results")
         for pair, seeds in zip(
@@ -67,17 +75,17 @@ def _diverged(metrics: pd.DataFrame) -> dict[tuple[str, str], str]:
     }
 
 
-def task_table(metrics: pd.DataFrame, context: Context) -> pd.DataFrame:
+def task_table(evidence: Evidence) -> pd.DataFrame:
     """Results per task and sensitive attribute of the knob values that the headline selects.
 
     Returns
     -------
     DataFrame
         Fractions; the columns of `main_table` without the validation scores, with task, kind and the
-        shares of cells that are left out of ΔDP and ΔEO.
+        shares of cells that are left out of ΔDP and ΔEO, and without Δm.
     """
+    context, rows = evidence.context, evidence.selected
     wanted = (*HEADLINE, *LEFT_OUT)
-    rows = selected_runs(metrics, context)
     rows = rows[(rows["group"] == "") & (rows["task"] != "mean") & rows["metric"].isin(wanted)]
     # Utility concerns no attribute: it stands beside the gaps of each.
     attributes = pd.DataFrame(
@@ -87,12 +95,16 @@ def task_table(metrics: pd.DataFrame, context: Context) -> pd.DataFrame:
     utility = rows[rows["attribute"] == ""].drop(columns="attribute").merge(attributes, on="benchmark")
     rows = pd.concat([utility, rows[rows["attribute"] != ""]])
     table = _wide(rows, context, [*_KEYS, "within_tolerance", "task", "kind"], wanted)
+    compared = ["benchmark", "criterion", "attribute", "task"]
+    marks = mark_best(rows[~rows["method"].isin(context.controls)], compared, HEADLINE)
+    table = table.merge(marks, on=[*compared, "method"], how="left")
+    table[list(marks.columns[5:])] = table[list(marks.columns[5:])].fillna("")
     # The shares depend on labels and groups only: they have no interval.
     table = table.drop(columns=[f"{name}{end}" for name in LEFT_OUT for end in ("_low", "_high")])
     return _sorted(table, context)
 
 
-def group_table(metrics: pd.DataFrame, context: Context) -> pd.DataFrame:
+def group_table(evidence: Evidence) -> pd.DataFrame:
     """Utility per task and group of the knob values that the headline selects.
 
     Returns
@@ -100,67 +112,10 @@ def group_table(metrics: pd.DataFrame, context: Context) -> pd.DataFrame:
     DataFrame
         Fractions; columns as in `task_table` with group, and utility as the only metric.
     """
-    rows = selected_runs(metrics, context)
+    context, rows = evidence.context, evidence.selected
     rows = rows[(rows["group"] != "") & (rows["task"] != "mean") & (rows["metric"] == "utility")]
     keys = [*_KEYS, "within_tolerance", "task", "kind", "group"]
     return _sorted(_wide(rows, context, keys, ("utility",)), context)
-
-
-def anchor_table(metrics: pd.DataFrame, context: Context) -> pd.DataFrame:
-    """Published figures beside measured ones, with a verdict.
-
-    The measured value is that of the default knob value (the middle one), on the test split.
-
-    Returns
-    -------
-    DataFrame
-        Fractions. Columns: benchmark, variant, attribute, method, metric, published, measured,
-        standard_error, seeds, tolerance (standard errors included), verdict, source.
-    """
-    records = []
-    for anchor in context.suite.anchors:
-        info = context.benchmarks.get(anchor["benchmark"])
-        values = _anchor_values(metrics, context, anchor)
-        mean = values.mean() if len(values) else math.nan
-        error = values.sem() if len(values) else math.nan
-        allowed = anchor["tolerance"]
-        if anchor.get("standard_errors") and not math.isnan(error):
-            allowed += anchor["standard_errors"] * error
-        close = abs(mean - anchor["published"]) <= allowed
-        records.append(
-            {
-                "benchmark": anchor["benchmark"],
-                "variant": info.variant if info else "",
-                "attribute": info.attribute if info else "",
-                "method": anchor["method"],
-                "metric": anchor["metric"],
-                "published": anchor["published"],
-                "measured": mean,
-                "standard_error": error,
-                "seeds": len(values),
-                "tolerance": allowed,
-                "verdict": ("holds" if close else "fails") if len(values) else "cannot be tested here",
-                "source": anchor["source"],
-            }
-        )
-    return pd.DataFrame(records)
-
-
-def _anchor_values(metrics: pd.DataFrame, context: Context, anchor: dict) -> pd.Series:
-    if anchor["benchmark"] not in context.benchmarks:
-        return pd.Series(dtype=float)
-    rows = headline(metrics, context)
-    rows = rows[
-        (rows["benchmark"] == anchor["benchmark"])
-        & (rows["method"] == anchor["method"])
-        & (rows["metric"] == anchor["metric"])
-        & (rows["split"] == "test")
-        & (rows["task"] == "mean")
-    ]
-    # Knob values are chosen evenly around the default: an odd number of them has it in the middle.
-    knobs = sorted(rows["knob_value"].unique())
-    middle = knobs[len(knobs) // 2] if len(knobs) % 2 else math.nan
-    return rows.loc[rows["knob_value"] == middle, "value"].dropna()
 
 
 def _wide(
@@ -171,16 +126,25 @@ def _wide(
         variant=rows["benchmark"].map({name: info.variant for name, info in context.benchmarks.items()}),
         control=rows["method"].isin(context.controls),
     )
-    columns = [f"{metric}{end}" for metric in metrics for end in ("", "_low", "_high")]
-    records = []
-    for key, cell in rows.groupby(keys, sort=False, dropna=False):
-        numbers = [
-            number
-            for metric in metrics
-            for number in t_interval(cell.loc[cell["metric"] == metric, "value"].to_numpy())[:3]
-        ]
-        records.append((*key, *numbers, cell["seed"].nunique()))
-    return pd.DataFrame(records, columns=[*keys, *columns, "seeds"])
+    cells = summarise(rows[rows["metric"].isin(metrics)], [*keys, "metric"])
+    table = rows.groupby(keys, sort=False, dropna=False)["seed"].nunique().rename("seeds").reset_index()
+    for metric in metrics:
+        names = {"mean": metric, "low": f"{metric}_low", "high": f"{metric}_high"}
+        own = cells[cells["metric"] == metric].drop(columns="metric").rename(columns=names)
+        table = table.merge(own, on=keys, how="left")
+    return table
+
+
+def _relative_utility(evidence: Evidence, rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows of Δm: per seed, the mean over tasks of the relative change in utility to `SINGLE_TASK`."""
+    utility = rows[rows["metric"] == "utility"]
+    if SINGLE_TASK not in evidence.context.suite.methods:
+        return utility.iloc[:0]
+    parts = []
+    for (benchmark, method, criterion), part in utility.groupby(["benchmark", "method", "criterion"]):
+        changes = task_changes(evidence, benchmark, method, SINGLE_TASK, criterion, "utility")
+        parts.append(part.assign(metric="delta_m", value=part["seed"].map(changes)))
+    return pd.concat(parts)
 
 
 def _order(context: Context) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -10,6 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from fairmt.reporting.context import Context
+from fairmt.reporting.drawn import OTHERS, WIDTH, Page, others_note
+from fairmt.reporting.evidence import Evidence
 from fairmt.reporting.palette import Style, styles
 from fairmt.reporting.summary import CRITERIA, SYMBOLS, headline, summarise
 from fairmt.statistics import pareto_front
@@ -22,7 +24,7 @@ _GREY = "#444444"
 _STAIRS = (0, (4, 2))
 
 
-def front_points(metrics: pd.DataFrame, context: Context) -> pd.DataFrame:
+def front_points(evidence: Evidence) -> pd.DataFrame:
     """The points of the suite's fronts: mean test utility and gap of each knob value, in percent.
 
     Returns
@@ -32,8 +34,8 @@ def front_points(metrics: pd.DataFrame, context: Context) -> pd.DataFrame:
         each with ``_error``, the half-width of the 95 % t interval over seeds, and front: whether
         no other competitor's point is at least as good in both and better in one.
     """
-    rows = headline(metrics, context)
-    rows = rows[(rows["split"] == "test") & (rows["task"] == "mean")]
+    context, metrics = evidence.context, evidence.metrics
+    rows = headline(metrics[(metrics["split"] == "test") & (metrics["task"] == "mean")], context)
     rows = rows[rows["method"].isin(context.suite.methods)]
     keys = ["benchmark", "method", "knob_value"]
     means = summarise(rows[rows["metric"].isin(["utility", *CRITERIA])], [*keys, "metric"])
@@ -55,40 +57,49 @@ def front_points(metrics: pd.DataFrame, context: Context) -> pd.DataFrame:
     return points
 
 
-def draw_fronts(metrics: pd.DataFrame, context: Context) -> Figure:
+def draw_fronts(evidence: Evidence, page: Page) -> Figure:
     """Draw the fronts; benchmarks are rows, criteria are columns, the upper left corner is best.
 
     Of an ablation only the full method is drawn, beside the reference and the controls.
     """
-    from fairmt.reporting.figures import WIDTH
-
+    context, methods = evidence.context.on(page.parts), page.methods
     if context.suite.ablation:
-        context = context.only({context.suite.reference, context.suite.ablation.base, *context.controls})
-    points = front_points(metrics, context)
-    style = styles(context.suite.methods)
+        methods = (context.suite.reference, context.suite.ablation.base)
+        context = context.only({*methods, *context.controls})
+    points = front_points(Evidence(evidence.metrics, context))
+    style = styles(methods)
     figure = Figure(figsize=(WIDTH, _PANEL_HEIGHT * len(context.benchmarks) + 0.9), layout="constrained")
     axes = figure.subplots(len(context.benchmarks), len(CRITERIA), squeeze=False)
     for row, (name, info) in zip(axes, context.benchmarks.items(), strict=True):
         for axis, criterion in zip(row, CRITERIA, strict=True):
             panel = points[(points["benchmark"] == name) & (points["criterion"] == criterion)]
-            _draw_panel(axis, panel, context, style)
+            _draw_panel(axis, panel, context.controls, style)
             axis.set_title(f"{name} ({info.attribute})", pad=14 if context.controls else 4)
             axis.set_xlabel(f"{SYMBOLS[criterion]} (%)")
         row[0].set_ylabel("Utility (%)")
     _add_legend(figure, context, style)
+    figure.suptitle(
+        "Means and 95 % t intervals over seeds on the test split, one point per knob value"
+        + others_note(evidence, page),
+        fontsize=8,
+    )
     return figure
 
 
-def _draw_panel(axis: Axes, panel: pd.DataFrame, context: Context, style: Mapping[str, Style]) -> None:
-    competing = panel[~panel["method"].isin(context.controls)].dropna(subset=["x", "y"])
+def _draw_panel(
+    axis: Axes, panel: pd.DataFrame, controls: Collection[str], style: Mapping[str, Style]
+) -> None:
+    competing = panel[~panel["method"].isin(controls)].dropna(subset=["x", "y"])
     if competing.empty:
         # Runs without a gap: one task's cannot be measured, so their mean cannot.
-        why = "no results" if panel.empty else "not measured: in one task, a group has too few samples"
+        why = "no results" if panel.empty else "not measured: in one task,\na group has too few samples"
         axis.text(0.5, 0.5, why, ha="center", va="center", transform=axis.transAxes)
         axis.set_xticks([])
         axis.set_yticks([])
         return
-    for method in context.competitors:
+    others = competing[~competing["method"].isin(list(style))]
+    axis.scatter(others["x"], others["y"], color=OTHERS, s=8, linewidths=0, zorder=1)
+    for method in style:
         points = competing[competing["method"] == method].sort_values("knob_value")
         colour, marker = style[method]
         axis.errorbar(
@@ -112,9 +123,10 @@ def _draw_panel(axis: Axes, panel: pd.DataFrame, context: Context, style: Mappin
             linewidths=0.4,
             zorder=4,
         )
-    _set_limits(axis, competing)
+    drawn = competing[competing["method"].isin(list(style))]
+    _set_limits(axis, competing if drawn.empty else drawn)
     _draw_front(axis, competing[competing["front"]])
-    _draw_controls(axis, panel[panel["method"].isin(context.controls)])
+    _draw_controls(axis, panel[panel["method"].isin(controls)])
     _point_to_the_best(axis)
 
 
@@ -172,8 +184,12 @@ def _add_legend(figure: Figure, context: Context, style: Mapping[str, Style]) ->
             markeredgewidth=0,
             label=name,
         )
-        for name in context.competitors
+        for name in style
     ]
+    if len(style) < len(context.competitors):
+        handles.append(
+            Line2D([], [], color=OTHERS, marker="o", markersize=3, linewidth=0, label="other methods")
+        )
     handles.append(Line2D([], [], color=_GREY, linestyle=_STAIRS, linewidth=0.9, label="Pareto front"))
     if context.controls:
         handles.append(
@@ -188,6 +204,3 @@ def _add_legend(figure: Figure, context: Context, style: Mapping[str, Style]) ->
             )
         )
     figure.legend(handles=handles, loc="outside lower center", ncols=6, frameon=False)
-    figure.suptitle(
-        "Means and 95 % t intervals over seeds on the test split, one point per knob value", fontsize=8
-    )

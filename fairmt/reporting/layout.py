@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from tabulate import tabulate
 
 DASH = "–"
+BEST, CLOSE = "best", "close"
+"""Marks of an entry: the best of its column or a clear difference; not clearly worse than the best."""
+_ROWS_PER_PAGE = 40
+_TABLES_HELD = 8
+_CHARACTERS, _GAP = 84, 2
+"""Of a line of LaTeX's standard page in the tables' size, and between two columns."""
+_MARKDOWN_MARKS = {BEST: "**", CLOSE: "*", "": ""}
+_LATEX_MARKS = {BEST: r"\textbf{{{}}}", CLOSE: r"\textit{{{}}}", "": "{}"}
+_PLAIN_MARKS = {BEST: " *", CLOSE: " ~", "": ""}
 _LATEX = {
     "\\": r"\textbackslash{}",
     "~": r"\textasciitilde{}",
@@ -19,6 +28,7 @@ _LATEX = {
     "Δ": r"$\Delta$",
     "±": r"$\pm$",
     "−": "$-$",
+    "λ": r"$\lambda$",
     "≤": r"$\leq$",
     "≥": r"$\geq$",
     "→": r"$\rightarrow$",
@@ -38,13 +48,18 @@ class Cell:
     text : str
     value : float or None
         What a sortable table sorts by; None sorts by the text.
-    best : bool
-        Whether the entry is marked: as the best of its column, or as a clear difference.
+    mark : str
+        `BEST`, `CLOSE` or "".
     """
 
     text: str
     value: float | None = None
-    best: bool = False
+    mark: str = ""
+
+    @property
+    def best(self) -> bool:
+        """Whether the entry stands out."""
+        return self.mark == BEST
 
 
 @dataclass(frozen=True)
@@ -100,7 +115,7 @@ def bracketed(mean: float, low: float = math.nan, high: float = math.nan) -> str
 
 
 def markdown(title: str, legend: Sequence[str], sections: Sequence[Section]) -> str:
-    """The sections as GitHub-flavoured Markdown; the best entries are bold."""
+    """The sections as GitHub-flavoured Markdown; the best entries are bold, close ones italic."""
     parts = [f"# {title}", *legend]
     for section in sections:
         parts += [f"## {section.title}", _grid(section, "pipe", _markdown_cell), *section.notes]
@@ -108,36 +123,80 @@ def markdown(title: str, legend: Sequence[str], sections: Sequence[Section]) -> 
 
 
 def plain(sections: Sequence[Section]) -> str:
-    """The sections as text for a terminal; a star marks the best entries."""
+    """The sections as text for a terminal; a star marks the best entries, a tilde close ones."""
     parts = []
     for section in sections:
-        grid = _grid(section, "simple", lambda cell: f"{cell.text} *" if cell.best else cell.text)
+        grid = _grid(section, "simple", lambda cell: cell.text + _PLAIN_MARKS[cell.mark])
         parts += [section.title, grid, *section.notes, ""]
     return "\n".join(parts)
 
 
 def latex(legend: Sequence[str], sections: Sequence[Section]) -> str:
-    """The sections as LaTeX tables that need the package ``booktabs`` only."""
+    """The sections as LaTeX tables that need the package ``booktabs`` only.
+
+    A section that is longer or wider than a page goes on in a further table; pages are cleared now and
+    then, as LaTeX holds back only so many floating tables.
+    """
     lines = [r"% Needs \usepackage{booktabs}.", *(f"% {line}" for line in legend)]
-    for section in sections:
+    parts = [part for section in sections for part in _narrow(section)]
+    tables = [table for part in parts for table in _latex_tables(part)]
+    for number, table in enumerate(tables, start=1):
+        lines += ["", *table]
+        if number % _TABLES_HELD == 0:
+            lines += [r"\clearpage"]
+    return "\n".join(lines) + "\n"
+
+
+def _narrow(section: Section) -> Iterator[Section]:
+    """The section cut into some that fit a page's width; each repeats the columns of words."""
+    rows, words = [*section.rows, *section.controls], section.text_columns
+    widths = [
+        _GAP + max(len(text) for text in (name, *(row[place].text for row in rows)))
+        for place, name in enumerate(section.header)
+    ]
+    parts: list[list[int]] = [[]]
+    for place in range(words, len(widths)):
+        if parts[-1] and sum(widths[i] for i in (*range(words), *parts[-1], place)) > _CHARACTERS:
+            parts.append([])
+        parts[-1].append(place)
+    for number, part in enumerate(parts):
+        places = [*range(words), *part]
+        yield replace(
+            section,
+            title=section.title + (" (continued)" if number else ""),
+            header=[section.header[place] for place in places],
+            rows=[[row[place] for place in places] for row in section.rows],
+            controls=[[row[place] for place in places] for row in section.controls],
+            notes=section.notes if number == len(parts) - 1 else (),
+        )
+
+
+def _latex_tables(section: Section) -> Iterator[list[str]]:
+    """The lines of each table of a section; controls and notes end the last one."""
+    starts = range(0, max(len(section.rows), 1), _ROWS_PER_PAGE)
+    for start in starts:
+        title = escape_latex(section.title) + (" (continued)" if start else "")
+        body = [_latex_row(row) for row in section.rows[start : start + _ROWS_PER_PAGE]]
+        notes = []
+        if start == starts[-1]:
+            if section.controls:
+                body += [r"\midrule", *(_latex_row(row) for row in section.controls)]
+            notes = [rf"\par\smallskip {escape_latex(note)}" for note in section.notes]
         columns = "l" * section.text_columns + "r" * (len(section.header) - section.text_columns)
-        lines += [
-            "",
+        yield [
             r"\begin{table}[htbp]",
             r"\centering\footnotesize\setlength{\tabcolsep}{3pt}",
-            rf"\caption{{{escape_latex(section.title)}}}",
+            rf"\caption{{{title}}}",
             rf"\begin{{tabular}}{{{columns}}}",
             r"\toprule",
             " & ".join(escape_latex(name) for name in section.header) + r" \\",
             r"\midrule",
-            *(_latex_row(row) for row in section.rows),
+            *body,
+            r"\bottomrule",
+            r"\end{tabular}",
+            *notes,
+            r"\end{table}",
         ]
-        if section.controls:
-            lines += [r"\midrule", *(_latex_row(row) for row in section.controls)]
-        lines += [r"\bottomrule", r"\end{tabular}"]
-        lines += [rf"\par\smallskip {escape_latex(note)}" for note in section.notes]
-        lines += [r"\end{table}"]
-    return "\n".join(lines) + "\n"
 
 
 def escape_latex(text: str) -> str:
@@ -165,10 +224,10 @@ def _grid(section: Section, style: str, show: Callable[[Cell], str]) -> str:
 
 def _markdown_cell(cell: Cell) -> str:
     text = cell.text.replace("|", r"\|").replace("*", r"\*")
-    return f"**{text}**" if cell.best else text
+    mark = _MARKDOWN_MARKS[cell.mark]
+    return f"{mark}{text}{mark}"
 
 
 def _latex_row(row: Sequence[Cell]) -> str:
-    texts = (escape_latex(cell.text) for cell in row)
-    cells = (rf"\textbf{{{text}}}" if cell.best else text for text, cell in zip(texts, row, strict=True))
+    cells = (_LATEX_MARKS[cell.mark].format(escape_latex(cell.text)) for cell in row)
     return " & ".join(cells) + r" \\"

@@ -3,101 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from fnmatch import fnmatch
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from fairmt.metrics.benefits import BENEFIT
-from fairmt.reporting.context import Context
-from fairmt.reporting.summary import headline
+from fairmt.reporting.evidence import Evidence
 from fairmt.statistics import hypervolume, mean_relative_change
 
 
 class Untestable(Exception):
     """A claim cannot be measured on this suite; the message says why."""
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """The metrics that claims are measured on.
-
-    Attributes
-    ----------
-    metrics : DataFrame
-        All rows of the suite.
-    selected : DataFrame
-        The test rows of the selected knob values, see `fairmt.reporting.summary.selected_runs`.
-    context : Context
-    own : sequence of str
-        Patterns of the methods that are no baselines.
-    """
-
-    metrics: pd.DataFrame
-    selected: pd.DataFrame
-    context: Context
-    own: Sequence[str]
-
-    @property
-    def baselines(self) -> list[str]:
-        """The suite's competitors that match no pattern of ``own``."""
-        return [
-            name
-            for name in self.context.competitors
-            if not any(fnmatch(name, pattern) for pattern in self.own)
-        ]
-
-    def outside_tolerance(self, method: str, criterion: str) -> list[str]:
-        """Benchmarks on which the method's selected knob value costs more utility than allowed."""
-        rows = self.selected[(self.selected["method"] == method) & (self.selected["criterion"] == criterion)]
-        return sorted(rows.loc[~rows["within_tolerance"].astype(bool), "benchmark"].unique())
-
-    def tasks(self, benchmark: str, method: str, criterion: str, metric: str) -> pd.DataFrame:
-        """A headline metric of a method's selected knob value: seeds are rows, tasks are columns."""
-        rows = headline(self.selected, self.context)
-        rows = _of(rows, benchmark, method)
-        rows = rows[(rows["criterion"] == criterion) & (rows["metric"] == metric)]
-        return rows[rows["task"] != "mean"].pivot_table("value", "seed", "task", dropna=False)
-
-    def left_out(self, benchmark: str, reference: str, criterion: str) -> dict[str, str]:
-        """Tasks that tell nothing about a gap, with the reason.
-
-        That of the reference cannot be measured with any seed, or its mean is no larger than groups dealt
-        out at random would have.
-        """
-        gap, floor = (
-            self.tasks(benchmark, reference, criterion, metric).mean()
-            for metric in (criterion, f"{criterion}_floor")
-        )
-        unmeasured = dict.fromkeys(gap.index[gap.isna()], "has too few samples in a group")
-        chance = gap.index[gap <= floor.reindex(gap.index)]
-        return dict(sorted((unmeasured | dict.fromkeys(chance, "is within chance")).items()))
-
-    def has_headline(self, benchmark: str, reference: str, criterion: str) -> bool:
-        """Whether the mean of a gap over tasks can be measured, which one unmeasured task prevents."""
-        gaps = self.tasks(benchmark, reference, criterion, criterion)
-        return gaps.empty or not gaps.isna().all().any()
-
-    def benefits(self, benchmark: str, method: str, criterion: str) -> pd.DataFrame:
-        """Benefit of each group of the training attribute: rows (seed, task, cell), a column per group."""
-        rows = _of(self.selected, benchmark, method)
-        rows = rows[
-            (rows["criterion"] == criterion)
-            & (rows["attribute"] == self.context.training_attributes[benchmark])
-            & rows["metric"].str.startswith(BENEFIT)
-        ]
-        return rows.pivot_table("value", ["seed", "task", "metric"], "group", dropna=False)
-
-    def front(self, benchmark: str, method: str, criterion: str) -> pd.DataFrame:
-        """Mean over tasks of utility and gap on the test split: rows (seed, knob_value)."""
-        rows = _of(headline(self.metrics, self.context), benchmark, method)
-        rows = rows[(rows["split"] == "test") & (rows["task"] == "mean")]
-        rows = rows[rows["metric"].isin(["utility", criterion])]
-        return rows.pivot_table("value", ["seed", "knob_value"], "metric", dropna=False).reindex(
-            columns=["utility", criterion]
-        )
 
 
 class Box(NamedTuple):
@@ -173,7 +89,7 @@ def difference_to_best(
     leads = {}
     for benchmark in benchmarks:
         utilities = {
-            name: evidence.tasks(benchmark, name, criterion, "utility").mean(axis=1, skipna=False)
+            name: evidence.mean(benchmark, name, criterion, "utility")
             for name in (method, *evidence.baselines)
         }
         means = pd.Series({name: utilities[name].mean() for name in evidence.baselines}).dropna()
@@ -204,10 +120,10 @@ def levelling_down(
         loss = (before - after).where(best).max(axis=1)
         lost.append(loss.clip(lower=0).groupby("seed").sum())
         closed.append((gap_before - gap_after).clip(lower=0).groupby("seed").sum())
-    total = pd.concat(closed, axis=1).sum(axis=1)
+    total = pd.concat(closed, axis=1, join="inner").sum(axis=1)
     if (total == 0).any():
         raise Untestable(f"{method} does not close any gap in benefit between groups, for at least one seed")
-    return pd.concat(lost, axis=1).sum(axis=1) / total
+    return pd.concat(lost, axis=1, join="inner").sum(axis=1) / total
 
 
 def hypervolume_difference(
@@ -242,10 +158,9 @@ BY_TASK = frozenset({"relative-change", "levelling-down"})
 """Measures that leave tasks out which tell nothing about the gap."""
 
 
-def _of(rows: pd.DataFrame, benchmark: str, method: str) -> pd.DataFrame:
-    return rows[(rows["benchmark"] == benchmark) & (rows["method"] == method)]
-
-
 def _mean_over(values: dict[str, pd.Series]) -> pd.Series:
-    """Mean over benchmarks per seed; a NaN stays, a mean over fewer would be another quantity."""
-    return pd.concat(values, axis=1).mean(axis=1, skipna=False)
+    """Mean over benchmarks of each seed that all have; a NaN stays.
+
+    A mean over fewer benchmarks would be another quantity.
+    """
+    return pd.concat(values, axis=1, join="inner").mean(axis=1, skipna=False)

@@ -15,24 +15,24 @@ from fairmt.config import Suite
 from fairmt.errors import FairMTError
 from fairmt.files import write_text
 from fairmt.integrity import read_json
-from fairmt.reporting.claims import LEGEND, claims_section, judge_all
+from fairmt.reporting.captions import CAPTIONS
+from fairmt.reporting.claims import LEGEND, claims_section, judge, read_claims
 from fairmt.reporting.context import Context, read_context
+from fairmt.reporting.evidence import Evidence
 from fairmt.reporting.layout import Section
-from fairmt.reporting.names import figure_names
+from fairmt.reporting.names import figure_names, figure_pages
 from fairmt.reporting.tables import Table, tables_of
 
 TEMPLATES = Path(__file__).parent / "templates"
-CAPTIONS = {
-    "ablation": "Difference in hypervolume to the full method, for each variant with one part exchanged: "
-    "means and 95 % t intervals over seeds, paired by seed. Right of 0 the variant is better. Hollow where "
-    "the interval includes 0 or there is none: no difference is shown there.",
-    "fronts": "Utility against unfairness for every knob value of every method. Each point is a mean over "
-    "seeds with 95 % t intervals in both directions. The dashed stairs are the Pareto front of all methods "
-    "but the controls. Of an ablation's variants none is drawn.",
-    "groups": "Utility per group of the training attribute. Each line leads from the reference (hollow) to a "
-    "method (filled), pale where the interval of the change includes 0. A gap can close because the "
-    "worse-served group rises or because the better-served one falls.",
-}
+BLOCKS = (
+    ("main", "results", "Results"),
+    ("overall", "overall", "All benchmarks together"),
+    ("missing", "missing-labels", "Missing labels"),
+    ("ablation", "ablation-table", "Ablation"),
+    ("anchors", "anchors", "Anchors"),
+    ("costs", "costs", "Cost"),
+)
+"""Tables that have a section of their own, with its anchor and heading."""
 
 
 def write_report(suite: Suite, results: Path) -> Path:
@@ -77,22 +77,28 @@ def render(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    outcomes = judge_all(metrics, context)
+    claims, own = read_claims()
+    evidence = Evidence(metrics, context, own)
+    outcomes = [judge(claim, evidence) for claim in claims]
     return environment.get_template("report.html").render(
         context=context,
+        blocks=BLOCKS,
         suite=context.suite,
-        tables={name: _printed(table, metrics, context) for name, table in tables_of(context.suite).items()},
+        tables={name: _printed(table, evidence) for name, table in tables_of(context.suite).items()},
         claims=claims_section(outcomes),
         claims_legend=LEGEND,
         verdicts=Counter(outcome.verdict for outcome in outcomes),
         outcomes=outcomes,
-        figures=[(name, _data_url(image), CAPTIONS[name]) for name, image in images.items()],
-        provenance=provenance,
+        figures=[
+            (name, _data_url(images[name]), CAPTIONS[kind]) for name, kind, _ in figure_pages(context.suite)
+        ],
+        # Of every method on every benchmark it is in provenance.json: too long for a page.
+        provenance={name: value for name, value in provenance.items() if name != "evaluations"},
     )
 
 
-def _printed(table: Table, metrics: pd.DataFrame, context: Context) -> tuple[Table, list[Section]]:
-    return table, table.sections(table.build(metrics, context), context)
+def _printed(table: Table, evidence: Evidence) -> tuple[Table, list[Section]]:
+    return table, table.sections(table.build(evidence), evidence.context)
 
 
 def _data_url(png: bytes) -> str:

@@ -8,11 +8,11 @@ import pandas as pd
 
 from fairmt.reporting.context import Context
 from fairmt.selection import select
-from fairmt.statistics import t_interval
+from fairmt.statistics import t_factor
 
 CRITERIA = ("delta_eo", "delta_dp")
 """What a knob value can be selected for; every table has a block for each."""
-SYMBOLS = {"delta_eo": "ΔEO", "delta_dp": "ΔDP", "utility": "Utility"}
+SYMBOLS = {"delta_eo": "ΔEO", "delta_dp": "ΔDP", "utility": "Utility", "delta_m": "Δm"}
 HEADLINE = ("utility", "delta_dp", "delta_eo")
 
 
@@ -63,10 +63,11 @@ def summarise(rows: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Columns ``by``, mean, low, high (NaN as in `fairmt.statistics.t_interval`).
+        Columns ``by``, mean, low, high (NaN as in `fairmt.statistics.t_interval`), in the order of the
+        cells' first rows.
     """
-    cells = [
-        (*key, *t_interval(values.to_numpy())[:3])
-        for key, values in rows.groupby(list(by), sort=False)["value"]
-    ]
-    return pd.DataFrame(cells, columns=[*by, "mean", "low", "high"])
+    cells = rows.groupby(list(by), sort=False, dropna=False)["value"]
+    n = cells.size()
+    mean = cells.mean(skipna=False)
+    half = n.map(t_factor) * cells.std(skipna=False)
+    return pd.DataFrame({"mean": mean, "low": mean - half, "high": mean + half}).reset_index()

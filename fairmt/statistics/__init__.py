@@ -11,7 +11,13 @@ from fairmt.statistics.comparisons import (
     probability_of_improvement,
 )
 from fairmt.statistics.fronts import hypervolume, pareto_front
-from fairmt.statistics.intervals import Interval, interquartile_mean, mean_relative_change, t_interval
+from fairmt.statistics.intervals import (
+    Interval,
+    interquartile_mean,
+    mean_relative_change,
+    t_factor,
+    t_interval,
+)
 from fairmt.statistics.ranks import Ranking, cliques, critical_difference, rank_methods
 
 __all__ = [
@@ -29,5 +35,6 @@ __all__ = [
     "pareto_front",
     "probability_of_improvement",
     "rank_methods",
+    "t_factor",
     "t_interval",
 ]

@@ -55,8 +55,20 @@ def t_interval(values: Sequence[float] | np.ndarray, confidence: float = 0.95) -
     mean = float(sample.mean()) if n else math.nan
     if n < 2 or math.isnan(mean):
         return Interval(mean, math.nan, math.nan, n)
-    half = _t_quantile((1 + confidence) / 2, n - 1) * float(sample.std(ddof=1)) / math.sqrt(n)
+    half = t_factor(n, confidence) * float(sample.std(ddof=1))
     return Interval(mean, mean - half, mean + half, n)
+
+
+@functools.cache
+def t_factor(n: int, confidence: float = 0.95) -> float:
+    """Half-width of `t_interval` over the standard deviation of the n values; NaN for fewer than two.
+
+    Examples
+    --------
+    >>> round(t_factor(5), 3)  # 2.776 / sqrt(5)
+    1.242
+    """
+    return _t_quantile((1 + confidence) / 2, n - 1) / math.sqrt(n) if n > 1 else math.nan
 
 
 def interquartile_mean(values: Sequence[float] | np.ndarray, confidence: float = 0.95) -> Interval:

@@ -12,6 +12,7 @@ from fairmt.config import Ablation
 from fairmt.reporting import tables
 from fairmt.reporting.ablation import ablation_sections, ablation_table
 from fairmt.reporting.differences import draw_ablation
+from fairmt.reporting.evidence import Evidence
 from fairmt.reporting.figures import save_figures
 from fairmt.reporting.fronts import draw_fronts
 from fairmt.reporting.layout import DASH
@@ -40,13 +41,13 @@ def made_metrics(suite, noise=0.0, **effects):
 
 
 def rows_of(metrics, suite, **context):
-    return ablation_table(metrics, make_context(suite, **context)).set_index("method")
+    return ablation_table(Evidence(metrics, make_context(suite, **context))).set_index("method")
 
 
 def cells_of(metrics, suite):
     """Printed cells per method and column, and the notes."""
     context = make_context(suite)
-    (section,) = ablation_sections(ablation_table(metrics, context), context)
+    (section,) = ablation_sections(ablation_table(Evidence(metrics, context)), context)
     rows = {row[1].text: dict(zip(section.header, row, strict=True)) for row in section.rows}
     return rows, section.notes
 
@@ -209,7 +210,7 @@ def test_files_are_the_same_twice(tmp_path, monkeypatch):
 
 
 def test_a_suite_without_ablation_has_neither():
-    assert table_names(make_suite()) == ("main", "tasks", "groups")
+    assert "ablation" not in table_names(make_suite())
     assert figure_names(make_suite()) == ("fronts", "groups")
 
 

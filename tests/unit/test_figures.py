@@ -6,15 +6,20 @@ import numpy as np
 import pytest
 from reporting_frames import make_context, make_metrics, make_suite, without
 
+from fairmt.reporting.drawn import MOST_METHODS, drawn_methods
 from fairmt.reporting.dumbbells import group_points
+from fairmt.reporting.evidence import Evidence
 from fairmt.reporting.figures import save_figures
 from fairmt.reporting.fronts import front_points
+from fairmt.reporting.histories import training_curves
+from fairmt.reporting.names import PER_PAGE, figure_pages
 from fairmt.reporting.palette import COLOURS, KNOWN, MARKERS, styles
+from fairmt.reporting.runtimes import runtime_points
 
 
 def test_fronts_have_every_knob_value_in_percent():
     suite = make_suite()
-    points = front_points(make_metrics(suite), make_context(suite))
+    points = front_points(Evidence(make_metrics(suite), make_context(suite)))
     chosen = points[(points["method"] == "fairmt_eo") & (points["criterion"] == "delta_eo")]
     np.testing.assert_allclose(chosen["x"], [6.0, 5.4, 4.86])
     np.testing.assert_allclose(chosen["y"], [80.0, 79.0, 78.0])
@@ -23,7 +28,7 @@ def test_fronts_have_every_knob_value_in_percent():
 
 def test_controls_are_never_on_the_front():
     suite = make_suite()
-    points = front_points(make_metrics(suite), make_context(suite))
+    points = front_points(Evidence(make_metrics(suite), make_context(suite)))
     front = points[points["front"] & (points["criterion"] == "delta_eo")]
     # The oracle would dominate them all.
     assert set(front["method"]) == {"fairmt_eo"}
@@ -31,7 +36,7 @@ def test_controls_are_never_on_the_front():
 
 def test_dumbbells_lead_from_the_reference_to_the_method():
     suite = make_suite()
-    points = group_points(make_metrics(suite), make_context(suite))
+    points = group_points(Evidence(make_metrics(suite), make_context(suite)))
     assert set(points["method"]) == {"diff_dp", "fairmt_eo"}
     row = points[
         (points["method"] == "fairmt_eo") & (points["task"] == "income") & (points["group"] == "Female")
@@ -42,11 +47,13 @@ def test_dumbbells_lead_from_the_reference_to_the_method():
 def test_a_change_is_clear_if_its_paired_interval_excludes_zero():
     suite = make_suite()
     metrics = make_metrics(suite)
-    assert group_points(metrics, make_context(suite)).query("method == 'fairmt_eo'")["clear"].all()
+    assert group_points(Evidence(metrics, make_context(suite))).query("method == 'fairmt_eo'")["clear"].all()
     # Seeds shift all methods alike; now they shift this one the other way.
     shifted = (metrics["method"] == "fairmt_eo") & (metrics["group"] != "")
     metrics.loc[shifted, "value"] += 0.1 * (1 - metrics.loc[shifted, "seed"])
-    assert not group_points(metrics, make_context(suite)).query("method == 'fairmt_eo'")["clear"].any()
+    assert (
+        not group_points(Evidence(metrics, make_context(suite))).query("method == 'fairmt_eo'")["clear"].any()
+    )
 
 
 def test_bytes_are_the_same_twice(tmp_path):
@@ -54,7 +61,8 @@ def test_bytes_are_the_same_twice(tmp_path):
     metrics, context = make_metrics(suite), make_context(suite)
     first = save_figures(metrics, context, tmp_path / "a")
     second = save_figures(metrics, context, tmp_path / "b")
-    assert [path.name for path in first] == ["fronts.png", "fronts.pdf", "groups.png", "groups.pdf"]
+    names = ("fronts", "groups", "training", "runtime")
+    assert [path.name for path in first] == [f"{name}.{end}" for name in names for end in ("png", "pdf")]
     assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
     assert b"CreationDate" not in first[1].read_bytes()
 
@@ -77,3 +85,59 @@ def test_styles_are_distinct_and_do_not_depend_on_the_suite():
 def test_every_combination_of_colour_and_marker_is_reached():
     places = range(len(COLOURS) * len(MARKERS))
     assert len({(place % len(COLOURS), place % len(MARKERS)) for place in places}) == len(places)
+
+
+def test_training_curves_are_means_over_seeds_at_each_step():
+    suite = make_suite()
+    curves = training_curves(Evidence(make_metrics(suite), make_context(suite)))
+    assert set(curves["method"]) == {"fairmt_eo"}
+    last = curves[(curves["knob_value"] == 1) & (curves["quantity"] == "lambda")].set_index("step").loc[100]
+    # Knob value 1 doubles it; seeds add .01 times -1, 0, 1.
+    assert last["mean"] == pytest.approx(0.2)
+    assert last["high"] - last["mean"] == pytest.approx(4.30265 * 0.01 / np.sqrt(3), rel=1e-4)
+    # Before the warm-up ends there is no constraint.
+    assert curves.loc[curves["quantity"] == "C", "step"].min() == 100
+
+
+def test_runtime_is_relative_to_the_reference():
+    suite = make_suite()
+    points = runtime_points(Evidence(make_metrics(suite), make_context(suite))).set_index(
+        ["method", "criterion"]
+    )
+    assert points.loc[("mtl_erm", "delta_eo"), "x"] == 1
+    assert points.loc[("fairmt_eo", "delta_eo"), "x"] == pytest.approx(1.5)
+    assert points.loc[("fairmt_eo", "delta_eo"), "y"] == pytest.approx(6.0)
+
+
+def test_pages_hold_every_benchmark_once_and_the_first_keeps_its_name():
+    suite = make_suite(benchmarks=tuple(f"b{number}" for number in range(9)))
+    pages = figure_pages(suite)
+    for kind in ("fronts", "groups", "training", "runtime"):
+        own = [(name, parts) for name, of, parts in pages if of == kind]
+        assert own[0][0] == kind
+        assert sum((parts for _, parts in own), ()) == suite.benchmarks
+        assert all(len(parts) <= PER_PAGE[kind] for _, parts in own)
+    assert ("ranks", "ranks", suite.benchmarks) in pages
+
+
+def test_of_many_methods_the_reference_and_the_best_have_a_colour():
+    extra = {f"method_{place:02}": (0.7 + place / 500, 0.2, 0.1, 0.1) for place in range(30)}
+    suite = make_suite(methods=("mtl_erm", *extra, "oracle"))
+    drawn = drawn_methods(Evidence(make_metrics(suite, effects=extra), make_context(suite)))
+    assert len(drawn) == MOST_METHODS
+    assert drawn[0] == "mtl_erm"
+    assert drawn[1:] == tuple(extra)[-(MOST_METHODS - 1) :]
+
+
+def test_every_figure_of_many_methods_and_benchmarks_is_drawn(tmp_path):
+    extra = {f"method_{place:02}": (0.7 + place / 500, 0.2, 0.1, 0.1) for place in range(12)}
+    suite = make_suite(
+        methods=("mtl_erm", *extra, "constant", "oracle"),
+        benchmarks=("one", "two", "three", "four", "five"),
+        missing_rates={"all": ("one", "two")},
+    )
+    metrics = make_metrics(suite, effects=extra)
+    # Not every method has results on every benchmark.
+    metrics = metrics[(metrics["method"] != "method_01") | (metrics["benchmark"] != "two")]
+    written = save_figures(metrics, make_context(suite), tmp_path)
+    assert {"fronts_2.png", "ranks.png", "missing.png", "groups_3.pdf"} <= {path.name for path in written}

@@ -15,7 +15,7 @@ from fairmt.reporting import report as module
 from fairmt.reporting.names import figure_names
 from fairmt.reporting.report import render, write_report
 
-IMAGES = {"fronts": b"first", "groups": b"second"}
+IMAGES = {name: name.encode() for name in figure_names(make_suite())}
 PROVENANCE = {
     "suite": "made",
     "runs": 3,
@@ -53,7 +53,7 @@ def test_page_is_balanced_and_needs_nothing_else():
     parser.feed(text)
     assert parser.open == []
     loaded = [attrs["src"] for tag, attrs in parser.seen if "src" in attrs]
-    assert len(loaded) == 2
+    assert len(loaded) == len(IMAGES)
     assert all(source.startswith("data:image/png;base64,") for source in loaded)
     assert not [tag for tag, _ in parser.seen if tag == "link"]
 
@@ -78,7 +78,7 @@ def test_page_of_an_ablation_has_its_table_and_figure():
     assert figures == ["ablation", "fronts"]
     assert "not testable" in text
     headings = [attrs["id"] for tag, attrs in parser.seen if tag == "h2"]
-    assert headings[:3] == ["results", "ablation-table", "figures"]
+    assert headings[:4] == ["results", "ablation-table", "costs", "figures"]
     assert 'id="ablation-table"' not in page()
 
 

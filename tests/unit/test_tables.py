@@ -13,9 +13,15 @@ import pytest
 from reporting_frames import EFFECTS, make_context, make_metrics, make_suite, without
 
 from fairmt.reporting import tables
-from fairmt.reporting.frames import anchor_table, group_table, main_table, task_table
-from fairmt.reporting.layout import DASH, Cell, Section, escape_latex, latex, markdown, percent
-from fairmt.reporting.tables import main_sections, main_table_text, tables_of, task_sections, write_tables
+from fairmt.reporting.anchors import anchor_table
+from fairmt.reporting.costs import cost_sections, cost_table
+from fairmt.reporting.evidence import Evidence
+from fairmt.reporting.frames import group_table, main_table, task_table
+from fairmt.reporting.layout import BEST, CLOSE, DASH, Cell, Section, escape_latex, latex, markdown, percent
+from fairmt.reporting.missing import missing_sections, missing_table
+from fairmt.reporting.overall import overall_sections, overall_table
+from fairmt.reporting.sections import main_sections, task_sections
+from fairmt.reporting.tables import main_table_text, tables_of, write_tables
 
 ANCHOR = {
     "benchmark": "adult",
@@ -50,7 +56,9 @@ def printed(section, method):
 def test_main_table_has_the_selected_knob_and_its_test_values():
     suite = make_suite()
     row = row_of(
-        main_table(make_metrics(suite), make_context(suite)), method="fairmt_eo", criterion="delta_eo"
+        main_table(Evidence(make_metrics(suite), make_context(suite))),
+        method="fairmt_eo",
+        criterion="delta_eo",
     )
     # Knob 1 costs one point of .80, more than the 1 % tolerance: knob 0 stays.
     assert row["knob_value"] == 0
@@ -66,7 +74,9 @@ def test_main_table_has_the_selected_knob_and_its_test_values():
 def test_a_wider_tolerance_selects_a_fairer_knob():
     suite = make_suite(selection={"rule": "fairest-within-tolerance", "tolerance": 0.02})
     row = row_of(
-        main_table(make_metrics(suite), make_context(suite)), method="fairmt_eo", criterion="delta_dp"
+        main_table(Evidence(make_metrics(suite), make_context(suite))),
+        method="fairmt_eo",
+        criterion="delta_dp",
     )
     assert row["knob_value"] == 1
     assert row["delta_dp"] == pytest.approx(0.14 * 0.9)
@@ -76,7 +86,7 @@ def test_flagged_selection_is_marked_and_never_best():
     effects = {"diff_dp": (0.70, 0.01, 0.01, 0.0)}
     suite = make_suite()
     context = make_context(suite)
-    section = main_sections(main_table(make_metrics(suite, effects=effects), context), context)[0]
+    section = main_sections(main_table(Evidence(make_metrics(suite, effects=effects), context)), context)[0]
     cells = printed(section, "diff_dp")
     assert cells["Selected knob"].text.endswith("†")
     assert not cells["ΔEO"].best
@@ -87,7 +97,7 @@ def test_flagged_selection_is_marked_and_never_best():
 def test_controls_stand_below_and_are_never_best():
     suite = make_suite(methods=("oracle", "constant", "mtl_erm", "fairmt_eo"))
     context = make_context(suite)
-    for section in main_sections(main_table(make_metrics(suite), context), context):
+    for section in main_sections(main_table(Evidence(make_metrics(suite), context)), context):
         assert [row[0].text for row in section.rows] == ["mtl_erm", "fairmt_eo"]
         assert [row[0].text for row in section.controls] == ["oracle", "constant"]
         assert not any(cell.best for row in section.controls for cell in row)
@@ -98,12 +108,12 @@ def test_unsupported_method_has_dashes_and_a_reason():
     context = make_context(suite, unsupported={("adult", "diff_dp"): "does not support regression"})
     metrics = make_metrics(suite)
     metrics = metrics[metrics["method"] != "diff_dp"]
-    section = main_sections(main_table(metrics, context), context)[0]
+    section = main_sections(main_table(Evidence(metrics, context)), context)[0]
     assert {cell.text for cell in printed(section, "diff_dp").values()} == {"diff_dp", DASH}
     assert "diff_dp does not support regression." in section.notes
     for name in ("tasks", "groups"):
         table = tables.TABLES[name]
-        sections = table.sections(table.build(metrics, context), context)
+        sections = table.sections(table.build(Evidence(metrics, context)), context)
         assert len(sections) == 4
         for section in sections:
             assert {cell.text for cell in printed(section, "diff_dp").values()} == {"diff_dp", DASH}
@@ -113,7 +123,9 @@ def test_unsupported_method_has_dashes_and_a_reason():
 def test_missing_metric_is_a_dash_and_not_zero():
     suite = make_suite()
     context = make_context(suite)
-    section = main_sections(main_table(without(make_metrics(suite), "delta_dp"), context), context)[0]
+    section = main_sections(main_table(Evidence(without(make_metrics(suite), "delta_dp"), context)), context)[
+        0
+    ]
     cells = printed(section, "mtl_erm")
     assert cells["ΔDP"].text == DASH
     assert not cells["ΔDP"].best
@@ -123,13 +135,13 @@ def test_missing_metric_is_a_dash_and_not_zero():
 def test_one_seed_has_no_interval():
     suite = make_suite(seeds=1)
     context = make_context(suite)
-    section = main_sections(main_table(make_metrics(suite), context), context)[0]
+    section = main_sections(main_table(Evidence(make_metrics(suite), context)), context)[0]
     assert printed(section, "mtl_erm")["Utility"].text == "80.0"
 
 
 def test_task_table_has_every_attribute_task_and_criterion():
     suite = make_suite()
-    table = task_table(make_metrics(suite), make_context(suite))
+    table = task_table(Evidence(make_metrics(suite), make_context(suite)))
     assert len(table) == len(EFFECTS) * 2 * 2 * 2
     row = row_of(table, method="mtl_erm", criterion="delta_dp", attribute="race", task="income")
     assert row["delta_dp"] == pytest.approx(2 * 1.2 * 0.20)
@@ -143,7 +155,7 @@ def test_left_out_cells_are_told():
     metrics = make_metrics(suite)
     shares = metrics[(metrics["metric"] == "delta_eo") & (metrics["task"] == "hours")]
     metrics = pd.concat([metrics, shares.assign(metric="delta_eo_left_out", value=0.25)])
-    sections = task_sections(task_table(metrics, context), context)
+    sections = task_sections(task_table(Evidence(metrics, context)), context)
     told = {section.title.split("; ")[1]: section.notes for section in sections}
     assert not told["income (classification)"]
     assert told["hours (regression)"] == [
@@ -153,7 +165,7 @@ def test_left_out_cells_are_told():
 
 def test_group_table_has_the_utility_of_every_group():
     suite = make_suite()
-    table = group_table(make_metrics(suite), make_context(suite))
+    table = group_table(Evidence(make_metrics(suite), make_context(suite)))
     keys = {"method": "mtl_erm", "criterion": "delta_eo", "attribute": "sex", "task": "income"}
     assert row_of(table, **keys, group="Female")["utility"] == pytest.approx(0.80 - 0.06)
     assert row_of(table, **keys, group="Male")["utility"] == pytest.approx(0.80 + 0.06)
@@ -173,14 +185,14 @@ def test_group_table_has_the_utility_of_every_group():
 )
 def test_anchor_verdicts(changes, verdict):
     suite = make_suite(anchors=(ANCHOR | changes,))
-    table = anchor_table(make_metrics(suite), make_context(suite))
+    table = anchor_table(Evidence(make_metrics(suite), make_context(suite)))
     assert row_of(table, source="a book")["verdict"] == verdict
 
 
 def test_anchor_is_measured_at_the_default_knob_value():
     anchor = ANCHOR | {"method": "fairmt_eo", "metric": "utility", "published": 0.79, "tolerance": 0.001}
     suite = make_suite(anchors=(anchor,))
-    table = anchor_table(make_metrics(suite), make_context(suite))
+    table = anchor_table(Evidence(make_metrics(suite), make_context(suite)))
     assert row_of(table, method="fairmt_eo")["measured"] == pytest.approx(0.79)
     assert row_of(table, method="fairmt_eo")["verdict"] == "holds"
 
@@ -189,7 +201,7 @@ def test_files_are_written_in_three_formats_and_are_the_same_twice(tmp_path, pat
     suite = make_suite(anchors=(ANCHOR,))
     metrics = make_metrics(suite)
     first = write_tables(metrics, suite, tmp_path / "a")
-    names = ("main", "tasks", "groups", "anchors")
+    names = ("main", "tasks", "groups", "costs", "anchors")
     assert {path.name for path in first} == {
         f"{name}.{end}" for name in names for end in ("md", "csv", "tex")
     }
@@ -215,7 +227,7 @@ def test_markdown_names_the_variant_and_marks_the_best(tmp_path, patched_context
 
 
 def test_no_anchors_no_anchor_table():
-    assert list(tables_of(make_suite())) == ["main", "tasks", "groups"]
+    assert list(tables_of(make_suite())) == ["main", "tasks", "groups", "costs", "overall"]
 
 
 def test_terminal_table_has_every_method(patched_context):
@@ -240,11 +252,118 @@ def test_latex_escapes_every_special_character():
 
 
 def test_latex_rows_are_complete():
-    section = Section("T_1", ("Method", "ΔEO"), [[Cell("a_b"), Cell("1 ± 2", 1.0, best=True)]])
+    section = Section("T_1", ("Method", "ΔEO"), [[Cell("a_b"), Cell("1 ± 2", 1.0, BEST)]])
     text = latex(("About 100 %",), [section])
     assert r"a\_b & \textbf{1 $\pm$ 2} \\" in text
     assert r"\caption{T\_1}" in text
     assert r"\begin{tabular}{lr}" in text
+
+
+def test_close_methods_are_marked_apart_from_the_best():
+    effects = {"diff_dp": (0.80, 0.15, 0.061, 0.0), "fairmt_eo": (0.80, 0.14, 0.06, 0.0)}
+    suite = make_suite(methods=("mtl_erm", "diff_dp", "fairmt_eo"))
+    metrics = make_metrics(suite, effects=effects)
+    # Seeds move both alike; now the gap of one moves the other way, by more than the two are apart.
+    other = (metrics["method"] == "diff_dp") & (metrics["metric"] == "delta_eo")
+    metrics.loc[other, "value"] += 0.004 * (1 - metrics.loc[other, "seed"])
+    context = make_context(suite)
+    section = main_sections(main_table(Evidence(metrics, context)), context)[0]
+    marks = {method: printed(section, method)["ΔEO"].mark for method in suite.methods}
+    assert marks == {"mtl_erm": "", "diff_dp": CLOSE, "fairmt_eo": BEST}
+    assert "*6.1 ± 0.0*" in markdown("T", (), [section])
+    assert r"\textit{6.1 $\pm$ 0.0}" in latex((), [section])
+
+
+def test_delta_m_is_relative_to_single_task_erm_and_mean_over_tasks():
+    effects = {"stl_erm": (0.5, 0.2, 0.1, 0.0)}
+    suite = make_suite(methods=("stl_erm", "mtl_erm", "oracle"))
+    context = make_context(suite)
+    table = main_table(Evidence(make_metrics(suite, noise=0.0, effects=effects), context))
+    assert row_of(table, method="mtl_erm", criterion="delta_eo")["delta_m"] == pytest.approx(0.6)
+    assert row_of(table, method="stl_erm", criterion="delta_eo")["delta_m"] == 0
+    assert printed(main_sections(table, context)[0], "mtl_erm")["Δm"].text == "60.0 ± 0.0"
+
+
+def test_overall_pools_seeds_and_benchmarks():
+    suite = make_suite(benchmarks=tuple("abcdefg"))
+    table = overall_table(Evidence(make_metrics(suite), make_context(suite)))
+    row = row_of(table, method="fairmt_eo", criterion="delta_eo")
+    reference = row_of(table, method="mtl_erm", criterion="delta_eo")
+    assert row["pairs"] == row["n_blocks"] == 21
+    # From .10 to .06 with all seeds' shifts: (.06 + s) / (.10 + s) - 1 for s = -.004, 0, .004.
+    assert row["gap_change"] == pytest.approx(-0.4, abs=0.01)
+    assert row["gap_improvement"] == 1
+    assert row["utility_improvement"] == 0.5
+    assert row["gap_p"] < 0.001
+    assert row["rank"] == 1
+    assert reference["rank"] == 3
+    assert math.isnan(reference["gap_p"])
+
+
+def test_overall_of_few_pairs_is_not_testable_and_names_who_is_not_ranked():
+    other = {"diff_eodd": (0.79, 0.18, 0.08, 0.1)}
+    suite = make_suite(methods=(*EFFECTS, *other), benchmarks=("one", "two"))
+    context, metrics = make_context(suite), make_metrics(suite, effects=other)
+    metrics = metrics[(metrics["method"] != "diff_dp") | (metrics["benchmark"] == "one")]
+    table = overall_table(Evidence(metrics, context))
+    section = overall_sections(table, context)[0]
+    assert [row[5].text for row in section.rows if row[0].text == "fairmt_eo"] == ["not testable"]
+    assert row_of(table, method="diff_dp", criterion="delta_eo")["pairs"] == 3
+    assert "diff_dp is not ranked: it has no whole front on two." in section.notes
+    assert section.notes[0].endswith("not testable, fewer than 20 blocks.")
+
+
+def test_a_benchmark_that_trains_fewer_methods_ranks_nobody():
+    suite = make_suite(benchmarks=("one", "two"), reduced={"two": {"methods": ("mtl_erm", "fairmt_eo")}})
+    metrics = make_metrics(suite)
+    metrics = metrics[(metrics["method"] != "diff_dp") | (metrics["benchmark"] == "one")]
+    table = overall_table(Evidence(metrics, make_context(suite)))
+    row = row_of(table, method="diff_dp", criterion="delta_eo")
+    assert (row["ranked_on"], row["n_blocks"], row["note"]) == ("one", 3, "")
+    assert row_of(table, method="fairmt_eo", criterion="delta_eo")["pairs"] == 6
+
+
+def test_seeds_that_a_benchmark_lacks_are_left_out_of_means_over_benchmarks():
+    suite = make_suite(benchmarks=("one", "two"), seeds=5)
+    metrics = make_metrics(suite)
+    metrics = metrics[(metrics["benchmark"] == "one") | (metrics["seed"] < 3)]
+    table = overall_table(Evidence(metrics, make_context(suite)))
+    row = row_of(table, method="fairmt_eo", criterion="delta_eo")
+    assert row["pairs"] == 8
+    assert not math.isnan(row["hypervolume_high"])
+
+
+def test_costs_are_means_over_knob_values_then_seeds():
+    suite = make_suite()
+    context = make_context(suite)
+    table = cost_table(Evidence(make_metrics(suite), context))
+    row = row_of(table, method="fairmt_eo")
+    assert row["relative_step_time"] == pytest.approx(1.5)
+    assert row["wall_seconds"] == pytest.approx(6.0)
+    assert row["wall_seconds_high"] - 6 == pytest.approx(4.30265 / math.sqrt(3), rel=1e-4)
+    assert row["runs"] == 9
+    assert set(table["method"]) == {"mtl_erm", "diff_dp", "fairmt_eo"}
+    cells = printed(cost_sections(table, context)[0], "fairmt_eo")
+    assert (cells["Step, ms"].text, cells["Parameters"].text) == ("6.00 ± 0.00", "1,000")
+
+
+def test_costs_that_nobody_measured_are_said_to_be_missing():
+    suite = make_suite()
+    context, metrics = make_context(suite), make_metrics(suite)
+    table = cost_table(Evidence(metrics[metrics["split"] != "train"], context))
+    assert "no costs" in cost_sections(table, context)[0].notes[0]
+
+
+def test_missing_rates_are_columns():
+    suite = make_suite(benchmarks=("full", "half"), missing_rates={"Adult": ("full", "half")})
+    context = make_context(suite)
+    half = dataclasses.replace(context.benchmarks["half"], supervision="mcar 50 %", missing=0.5)
+    context = dataclasses.replace(context, benchmarks={**context.benchmarks, "half": half})
+    sections = missing_sections(missing_table(Evidence(make_metrics(suite), context)), context)
+    assert [section.header for section in sections] == [("Method", "0 %", "50 %")] * 3
+    assert sections[1].title == "Adult: ΔEO; knob selected for ΔEO"
+    assert printed(sections[1], "fairmt_eo")["50 %"].text == "6.0 ± 1.0"
+    assert "missing" in tables_of(suite)
 
 
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="needs pdflatex")
@@ -260,6 +379,25 @@ def test_latex_compiles(tmp_path, patched_context):
     assert done.returncode == 0, done.stdout[-2000:]
 
 
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="needs pdflatex")
+def test_latex_of_many_and_of_long_tables_compiles(tmp_path):
+    rows = [[Cell(f"method_{number}"), Cell("1.0 ± 0.1", 1.0)] for number in range(90)]
+    sections = [
+        Section("Long", ("Method", "ΔEO"), rows),
+        *[Section("Short", ("Method", "ΔEO"), rows[:3])] * 120,
+    ]
+    (tmp_path / "tables.tex").write_text(latex((), sections), encoding="utf-8")
+    (tmp_path / "all.tex").write_text(
+        r"\documentclass{article}\usepackage{booktabs}\begin{document}\input{tables}\end{document}"
+    )
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "all.tex"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-2000:]
+    assert "Float too large" not in done.stdout
+    assert "Overfull" not in done.stdout
+    assert r"\caption{Long (continued)}" in (tmp_path / "tables.tex").read_text(encoding="utf-8")
+
+
 def test_markdown_cells_keep_pipes_and_stars():
     section = Section("T", ("Method",), [[Cell("a|b*c")]])
     assert r"a\|b\*c" in markdown("T", (), [section])
@@ -271,7 +409,7 @@ def test_percent_never_prints_minus_zero():
 
 def test_tables_follow_the_suites_order():
     suite = make_suite(methods=("fairmt_eo", "mtl_erm", "diff_dp"), benchmarks=("second", "adult"))
-    table = main_table(make_metrics(suite), make_context(suite))
+    table = main_table(Evidence(make_metrics(suite), make_context(suite)))
     assert list(table["benchmark"].unique()) == ["second", "adult"]
     assert list(table["method"].head(3)) == ["fairmt_eo", "mtl_erm", "diff_dp"]
     assert io.StringIO(table.to_csv()).readline().startswith(",benchmark,variant,attribute,criterion,method")
@@ -280,5 +418,5 @@ def test_tables_follow_the_suites_order():
 def test_results_of_methods_outside_the_suite_are_ignored():
     suite = make_suite()
     smaller = dataclasses.replace(suite, methods=("mtl_erm",))
-    table = main_table(make_metrics(suite), make_context(smaller))
+    table = main_table(Evidence(make_metrics(suite), make_context(smaller)))
     assert set(table["method"]) == {"mtl_erm"}

@@ -23,10 +23,14 @@ def test_a_suite_goes_from_nothing_to_report(finished):
     for name in ("metrics.parquet", "metrics.json", "provenance.json", "claims.md", "report.html"):
         assert (results / name).stat().st_size > 0
     assert {path.name for path in (results / "tables").iterdir()} == {
-        f"{table}.{form}" for table in ("main", "tasks", "groups") for form in ("md", "csv", "tex")
+        f"{table}.{form}"
+        for table in ("main", "tasks", "groups", "costs", "overall")
+        for form in ("md", "csv", "tex")
     }
     assert {path.name for path in (results / "figures").iterdir()} == {
-        f"{figure}.{form}" for figure in ("fronts", "groups") for form in ("png", "pdf")
+        f"{figure}.{form}"
+        for figure in ("fronts", "groups", "training", "runtime")
+        for form in ("png", "pdf")
     }
 
 

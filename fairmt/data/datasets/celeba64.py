@@ -37,7 +37,7 @@ def load(raw: Path, options: Mapping[str, Any]) -> Table:
         raise FairMTError(f"options: unknown key {min(options)!r} (celeba64 has no options)")
     for name in (IMAGES, ATTRIBUTES):
         if not (raw / name).exists():
-            raise FairMTError(f"{raw / name}: no such file; run `fairmt fetch celeba64` first")
+            raise FairMTError(f"{raw / name}: no such file; run `fairmt fetch {raw.name}` first")
     names = sorted(Archive(raw / IMAGES).names())
     numbers = [PurePosixPath(name).stem for name in names]
     if not all(number.isdigit() for number in numbers):

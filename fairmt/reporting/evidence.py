@@ -1,0 +1,124 @@
+"""The metrics of a suite, cut into the parts that tables, figures and claims ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from functools import cached_property
+
+import pandas as pd
+
+from fairmt.metrics.benefits import BENEFIT
+from fairmt.reporting.context import Context
+from fairmt.reporting.summary import CRITERIA, HEADLINE, headline, selected_runs
+
+_TASK_METRICS = (*HEADLINE, *(f"{criterion}_floor" for criterion in CRITERIA))
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The metrics of a suite, and the parts of them that tables, figures and claims are made of.
+
+    Attributes
+    ----------
+    metrics : DataFrame
+        All rows of the suite, in long form.
+    context : Context
+    own : sequence of str
+        Patterns of the methods that are no baselines.
+    """
+
+    metrics: pd.DataFrame
+    context: Context
+    own: Sequence[str] = ()
+
+    @cached_property
+    def selected(self) -> pd.DataFrame:
+        """The test rows of the selected knob values, see `fairmt.reporting.summary.selected_runs`."""
+        return selected_runs(self.metrics, self.context)
+
+    @property
+    def baselines(self) -> list[str]:
+        """The suite's competitors that match no pattern of ``own``."""
+        return [
+            name
+            for name in self.context.competitors
+            if not any(fnmatch(name, pattern) for pattern in self.own)
+        ]
+
+    def outside_tolerance(self, method: str, criterion: str) -> list[str]:
+        """Benchmarks on which the method's selected knob value costs more utility than allowed."""
+        rows = self.selected[(self.selected["method"] == method) & (self.selected["criterion"] == criterion)]
+        return sorted(rows.loc[~rows["within_tolerance"].astype(bool), "benchmark"].unique())
+
+    def tasks(self, benchmark: str, method: str, criterion: str, metric: str) -> pd.DataFrame:
+        """A headline metric of a method's selected knob value: seeds are rows, tasks are columns."""
+        rows = self._task_rows.get((benchmark, method, criterion, metric), self._nothing)
+        return rows.pivot_table("value", "seed", "task", dropna=False)
+
+    def mean(self, benchmark: str, method: str, criterion: str, metric: str) -> pd.Series:
+        """Mean over tasks of a headline metric of the selected knob value, per seed."""
+        return self.tasks(benchmark, method, criterion, metric).mean(axis=1, skipna=False)
+
+    def gap(self, benchmark: str, method: str, criterion: str) -> pd.Series:
+        """Mean of a gap over the tasks that tell something about it, see `left_out`, per seed."""
+        nothing = self.left_out(benchmark, self.context.suite.reference, criterion)
+        tasks = self.tasks(benchmark, method, criterion, criterion)
+        return tasks.drop(columns=list(nothing), errors="ignore").mean(axis=1, skipna=False)
+
+    def left_out(self, benchmark: str, reference: str, criterion: str) -> dict[str, str]:
+        """Tasks that tell nothing about a gap, with the reason.
+
+        That of the reference cannot be measured with any seed, or its mean is no larger than groups dealt
+        out at random would have.
+        """
+        gap, floor = (
+            self.tasks(benchmark, reference, criterion, metric).mean()
+            for metric in (criterion, f"{criterion}_floor")
+        )
+        unmeasured = dict.fromkeys(gap.index[gap.isna()], "has too few samples in a group")
+        chance = gap.index[gap <= floor.reindex(gap.index)]
+        return dict(sorted((unmeasured | dict.fromkeys(chance, "is within chance")).items()))
+
+    def has_headline(self, benchmark: str, reference: str, criterion: str) -> bool:
+        """Whether the mean of a gap over tasks can be measured, which one unmeasured task prevents."""
+        gaps = self.tasks(benchmark, reference, criterion, criterion)
+        return gaps.empty or not gaps.isna().all().any()
+
+    def benefits(self, benchmark: str, method: str, criterion: str) -> pd.DataFrame:
+        """Benefit of each group of the training attribute: rows (seed, task, cell), a column per group."""
+        rows = self._benefit_rows.get((benchmark, method, criterion), self._nothing)
+        return rows.pivot_table("value", ["seed", "task", "metric"], "group", dropna=False)
+
+    def front(self, benchmark: str, method: str, criterion: str) -> pd.DataFrame:
+        """Mean over tasks of utility and gap on the test split: rows (seed, knob_value)."""
+        rows = self._front_rows.get((benchmark, method), self._nothing)
+        rows = rows[rows["metric"].isin(["utility", criterion])]
+        return rows.pivot_table("value", ["seed", "knob_value"], "metric", dropna=False).reindex(
+            columns=["utility", criterion]
+        )
+
+    # Rows by their keys: claims and tables ask for thousands of small parts of one large frame.
+
+    @cached_property
+    def _task_rows(self) -> dict[tuple, pd.DataFrame]:
+        rows = headline(self.selected, self.context)
+        rows = rows[(rows["task"] != "mean") & rows["metric"].isin(_TASK_METRICS)]
+        return dict(iter(rows.groupby(["benchmark", "method", "criterion", "metric"], observed=True)))
+
+    @cached_property
+    def _benefit_rows(self) -> dict[tuple, pd.DataFrame]:
+        rows = self.selected[self.selected["metric"].str.startswith(BENEFIT)]
+        rows = rows[rows["attribute"] == rows["benchmark"].map(self.context.training_attributes)]
+        return dict(iter(rows.groupby(["benchmark", "method", "criterion"], observed=True)))
+
+    @cached_property
+    def _front_rows(self) -> dict[tuple, pd.DataFrame]:
+        rows = self.metrics[(self.metrics["split"] == "test") & (self.metrics["task"] == "mean")]
+        rows = headline(rows[rows["metric"].isin(HEADLINE)], self.context)
+        return dict(iter(rows.groupby(["benchmark", "method"], observed=True)))
+
+    @property
+    def _nothing(self) -> pd.DataFrame:
+        return self.selected.iloc[:0]

@@ -1,0 +1,68 @@
+"""What the tables say about their numbers."""
+
+from __future__ import annotations
+
+from fairmt.statistics import N_PAIRS
+
+NUMBERS = "Percent on the test split: mean ± half-width of the 95 % t interval over seeds."
+DIRECTIONS = (
+    "Higher utility is better, lower ΔDP and ΔEO are better. Marked among the methods without †: the best "
+    "mean of each column (bold), and those not clearly worse (italic): the 95 % t interval of the "
+    "difference to the best, paired by seed, includes 0. This is no test, as one such interval in twenty "
+    "excludes 0 by chance; table overall has the pooled tests. –: not available."
+)
+PLAIN_MARKS = "In a terminal a star marks the best, a tilde those not clearly worse."
+DELTA_M = (
+    "Δm: relative change in utility against single-task ERM (stl_erm), mean over tasks, paired by "
+    "seed; higher is better. Suites without stl_erm have none."
+)
+SELECTION = (
+    "The knob value of every method is selected on the validation split: the fairest one whose "
+    "utility is within the suite's tolerance of the reference's best. †: there is none, the one with "
+    "the highest utility is shown."
+)
+OVERALL = (
+    "Each method against the suite's reference, pooled over the pairs (benchmark, seed) that both have.",
+    "Hypervolume: the area between the front of a method's knob values on the test split and the "
+    "reference point, in percent of the benchmark's box, which holds the points of all ranked "
+    "methods; the reference point is its corner of lowest utility and highest gap. Mean over "
+    "benchmarks ± half-width of the 95 % t interval over the seeds that all benchmarks have. Rank: "
+    "mean rank by hypervolume, 1 is best.",
+    "Change of the gap: relative, mean over tasks, without the tasks whose gap cannot be told from "
+    "chance; interquartile mean over pairs with the 95 % t interval of a trimmed mean. Utility: "
+    "difference in percentage points, mean over pairs with its 95 % t interval. These intervals and "
+    "the tests are about these benchmarks: the seeds of a benchmark share its data.",
+    "P(fairer), P(better): probability in percent that a run has a lower gap, a higher utility than a "
+    "run of the reference, mean over benchmarks. p: Wilcoxon's signed-rank test over the pairs, "
+    f"adjusted by Holm over the methods; not testable with fewer than {N_PAIRS} pairs. Bold: p below .05.",
+    "†: on a benchmark, no knob value of the method is within the utility tolerance, and the one with the "
+    "highest utility stands in.",
+)
+MISSING = (
+    "Columns: the share of training labels that is removed, completely at random unless said otherwise.",
+)
+COSTS = (
+    "Means over seeds of the mean over knob values, ± half-width of the 95 % t interval over seeds. "
+    "Step: mean time of a training step; relative: over the reference's; run: the whole job, with "
+    "loading and predictions; memory: largest resident memory of the process, without a GPU's; "
+    "parameters: trained ones, those of the method included.",
+    "Times depend on the machine and on what else it does; the report's provenance names the "
+    "processors. Compare methods within a benchmark.",
+)
+ABLATION = (
+    "Hypervolume: the area between a method's front of utility and gap, over all its knob values, "
+    "and the reference point, as a share of the box. The box holds the points of all methods of "
+    "this table on the benchmark, for all knob values and seeds; the reference point is its corner "
+    "of lowest utility and highest gap. Both are the same for all methods, and below each table.",
+    "Difference: hypervolume minus the full method's, paired by seed, with the bounds of its 95 % t "
+    "interval; below 0 the variant is worse. It is marked if the interval excludes 0; where it "
+    "includes 0, no difference is shown. Even without one, one interval in twenty excludes 0.",
+    "p: Wilcoxon's signed-rank test of the paired differences, adjusted by Holm over the variants "
+    f"of the benchmark; not testable with fewer than {N_PAIRS} seeds.",
+    "Change: relative to the suite's reference, mean over tasks, at the selected knob value of both.",
+)
+ANCHORS = (
+    "Published figures that this suite must reproduce before its other numbers count, in percent. An "
+    "anchor holds if the mean over seeds, on the test split, is within the allowed distance of the "
+    "published figure: its tolerance, plus its number of standard errors of the mean.",
+)

@@ -1,0 +1,65 @@
+"""Which methods are the best in a column, and which cannot be told from it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from fairmt.reporting.layout import BEST, CLOSE
+from fairmt.statistics import t_interval
+
+HIGHER_IS_BETTER = frozenset({"utility", "delta_m"})
+
+
+def mark_best(rows: pd.DataFrame, keys: Sequence[str], metrics: Sequence[str]) -> pd.DataFrame:
+    """Marks of the methods in each printed column.
+
+    The best mean over seeds is `BEST`. A method is `CLOSE` if the 95 % t interval of its difference to
+    the best one, paired by seed, includes 0. Methods without a knob value within the utility tolerance
+    have no mark and are never the best.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Test rows of the competitors' selected knob values, one per key, method, metric and seed, with
+        ``within_tolerance``.
+    keys : sequence of str
+        Columns within whose values methods are compared, such as the benchmark.
+    metrics : sequence of str
+
+    Returns
+    -------
+    DataFrame
+        Columns ``keys``, method, and ``<metric>_mark`` of each metric.
+    """
+    eligible = rows[rows["within_tolerance"].astype(bool)]
+    marks = rows[[*keys, "method"]].drop_duplicates()
+    for metric in metrics:
+        found = [
+            (*key, method, mark)
+            for key, block in eligible[eligible["metric"] == metric].groupby(list(keys))
+            for method, mark in _marks(
+                block.pivot_table("value", "seed", "method", dropna=False), metric in HIGHER_IS_BETTER
+            ).items()
+        ]
+        columns = [*keys, "method", f"{metric}_mark"]
+        marks = marks.merge(pd.DataFrame(found, columns=columns), on=columns[:-1], how="left")
+    return marks.fillna("")
+
+
+def _marks(values: pd.DataFrame, higher: bool) -> dict[str, str]:
+    """Marks by method; ``values`` has a row per seed and a column per method."""
+    means = values.mean(skipna=False).dropna()
+    if means.empty:
+        return {}
+    best = means.idxmax() if higher else means.idxmin()
+    marks = {str(best): BEST}
+    for method in means.index.drop(best):
+        difference = t_interval((values[method] - values[best]).to_numpy())
+        # What is equal on every seed is equally good.
+        if difference.low == difference.high == 0:
+            marks[str(method)] = BEST
+        elif difference.low <= 0 <= difference.high:
+            marks[str(method)] = CLOSE
+    return marks

@@ -1,0 +1,163 @@
+"""All benchmarks of a suite together: every method against the reference, pooled over seeds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fairmt.reporting.context import Context
+from fairmt.reporting.evidence import Evidence
+from fairmt.reporting.layout import BEST, DASH, Cell, Section, bracketed, percent
+from fairmt.reporting.measures import task_changes
+from fairmt.reporting.printing import records
+from fairmt.reporting.ranks import front_scores
+from fairmt.reporting.summary import CRITERIA, SYMBOLS
+from fairmt.statistics import (
+    holm,
+    interquartile_mean,
+    paired_test,
+    probability_of_improvement,
+    t_interval,
+)
+
+LEVEL = 0.05
+
+
+def overall_table(evidence: Evidence) -> pd.DataFrame:
+    """One row per criterion and competitor, against the suite's reference; best average rank first.
+
+    Returns
+    -------
+    DataFrame
+        Fractions. Columns: criterion, method; rank, its average rank by hypervolume, with n_blocks,
+        friedman_p and critical_difference of the ranking; hypervolume, mean over benchmarks; gap_change,
+        the interquartile mean over (benchmark, seed) of the relative change of the gap; utility_change,
+        the mean of the difference in utility; each with ``_low`` and ``_high``; for gap and utility
+        ``_improvement``, the probability of improvement, and ``_p``, Wilcoxon's p adjusted by Holm over
+        the methods; pairs; untested, why ranks are not; ranked_on, the benchmarks of the ranking;
+        outside_tolerance, the benchmarks on which no knob value is within the utility tolerance; note, why
+        the method has no rank.
+    """
+    return pd.concat([_of_criterion(evidence, criterion) for criterion in CRITERIA], ignore_index=True)
+
+
+def overall_sections(table: pd.DataFrame, context: Context) -> list[Section]:
+    """One printed table per criterion."""
+    return [
+        _section(block, str(criterion), context)
+        for criterion, block in table.groupby("criterion", sort=False)
+    ]
+
+
+def _of_criterion(evidence: Evidence, criterion: str) -> pd.DataFrame:
+    scores = front_scores(evidence, criterion)
+    ranking = scores.ranking
+    ranks = dict(zip(scores.shares.columns, ranking.ranks, strict=True))
+    rows = []
+    for method in evidence.context.competitors:
+        shares = scores.shares.get(method, pd.Series(dtype=float))
+        n = shares.index.get_level_values("benchmark").nunique() if len(shares) else 0
+        # Only the seeds that every benchmark has: a mean over fewer would be another quantity.
+        by_seed = shares.groupby("seed").mean()[shares.groupby("seed").size() == n] if n else shares
+        rows.append(
+            {
+                "criterion": criterion,
+                "method": method,
+                "rank": ranks.get(method, np.nan),
+                "n_blocks": ranking.n,
+                "friedman_p": ranking.p_value,
+                "critical_difference": ranking.critical_difference,
+                **_interval("hypervolume", t_interval(by_seed.to_numpy())),
+                **_against_reference(evidence, method, criterion),
+                "untested": ranking.reason,
+                "ranked_on": ", ".join(scores.benchmarks),
+                "outside_tolerance": ", ".join(evidence.outside_tolerance(method, criterion)),
+                "note": scores.left_out.get(method, ""),
+            }
+        )
+    table = pd.DataFrame(rows)
+    for name in ("gap_p", "utility_p"):
+        table[name] = holm(table[name].to_numpy())
+    return table.sort_values("rank", kind="stable")
+
+
+def _against_reference(evidence: Evidence, method: str, criterion: str) -> dict[str, Any]:
+    """Pooled comparison on the benchmarks where both have results and the gap can be measured."""
+    reference = evidence.context.suite.reference
+    changes, gaps, utilities = [], [], []
+    for name in evidence.context.benchmarks:
+        change = task_changes(evidence, name, method, reference, criterion, criterion).dropna()
+        if change.empty:
+            continue
+        changes.append(change)
+        pair = (method, reference)
+        gaps.append([evidence.gap(name, one, criterion)[change.index] for one in pair])
+        utilities.append([evidence.mean(name, one, criterion, "utility")[change.index] for one in pair])
+    gap = np.concatenate(changes) if changes else np.empty(0)
+    utility = np.concatenate([own - base for own, base in utilities]) if changes else np.empty(0)
+    is_reference = method == reference
+    fairer = probability_of_improvement(
+        [own for own, _ in gaps], [base for _, base in gaps], lower_is_better=True
+    )
+    better = probability_of_improvement([own for own, _ in utilities], [base for _, base in utilities])
+    return {
+        **_interval("gap_change", interquartile_mean(gap)),
+        "gap_improvement": np.nan if is_reference else fairer,
+        "gap_p": np.nan if is_reference else paired_test(gap).p_value,
+        **_interval("utility_change", t_interval(utility)),
+        "utility_improvement": np.nan if is_reference else better,
+        "utility_p": np.nan if is_reference else paired_test(utility).p_value,
+        "pairs": gap.size,
+    }
+
+
+def _interval(name: str, interval: tuple[float, float, float, int]) -> dict[str, float]:
+    return {name: interval[0], f"{name}_low": interval[1], f"{name}_high": interval[2]}
+
+
+def _section(block: pd.DataFrame, criterion: str, context: Context) -> Section:
+    symbol, reference = SYMBOLS[criterion], context.suite.reference
+    header = (
+        "Method", "Rank", "Hypervolume", f"{symbol}, change", "P(fairer)", "p", "Utility, points",
+        "P(better)", "p", "Pairs",
+    )  # fmt: skip
+    rows = [_cells(row, reference) for row in records(block)]
+    first = block.iloc[0]
+    difference = (
+        f"not testable, {first['untested']}"
+        if first["untested"]
+        else f"Friedman's p {_p_text(first['friedman_p'])}, critical difference "
+        f"{first['critical_difference']:.2f}"
+    )
+    blocks = f"{first['n_blocks']} blocks (benchmark, seed) of {first['ranked_on'] or 'no benchmark'}"
+    notes = [f"Ranks over {blocks}: {difference}."]
+    notes += [f"{row['method']} is not ranked: it {row['note']}." for row in records(block) if row["note"]]
+    return Section(f"Utility and {symbol} against {reference}", header, rows, notes=notes)
+
+
+def _cells(row: dict[str, Any], reference: str) -> list[Cell]:
+    rank = row["rank"]
+    cells = [
+        Cell(row["method"] + (" †" if row["outside_tolerance"] else "")),
+        Cell(DASH if np.isnan(rank) else f"{rank:.2f}", rank),
+        Cell(
+            percent(row["hypervolume"], row["hypervolume_low"], row["hypervolume_high"]), row["hypervolume"]
+        ),
+    ]
+    if row["method"] == reference:
+        return [*cells, *[Cell(DASH)] * 7]
+    for name in ("gap", "utility"):
+        change, p_value = row[f"{name}_change"], row[f"{name}_p"]
+        text = bracketed(change, row[f"{name}_change_low"], row[f"{name}_change_high"])
+        cells += [
+            Cell(text, change, BEST if p_value < LEVEL else ""),
+            Cell(percent(row[f"{name}_improvement"], digits=0), row[f"{name}_improvement"]),
+            Cell("not testable" if np.isnan(p_value) else _p_text(p_value), p_value),
+        ]
+    return [*cells, Cell(str(row["pairs"]), row["pairs"])]
+
+
+def _p_text(p_value: float) -> str:
+    return "<.001" if p_value < 0.001 else f"{p_value:.3f}".removeprefix("0")

@@ -1,0 +1,69 @@
+"""Cells and rows that the printed tables share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pandas as pd
+
+from fairmt.reporting.context import Context
+from fairmt.reporting.layout import DASH, Cell, percent
+from fairmt.reporting.summary import SYMBOLS
+
+Row = Mapping[str, Any]
+
+
+def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """A frame's rows as dictionaries."""
+    return [{str(key): value for key, value in row.items()} for row in frame.to_dict("records")]
+
+
+def split(block: pd.DataFrame, cells: Callable[[Row], list[Cell]]) -> tuple[list, list]:
+    """Rows of the competitors and, apart, of the controls (each once)."""
+    rows = [cells(row) for row in records(block[~block["control"]])]
+    controls = block[block["control"]]
+    # A control is the same under every criterion.
+    fixed = controls.drop_duplicates(subset="method")
+    return rows, [cells(row) for row in records(fixed)]
+
+
+def absent(context: Context, benchmark: str, width: int) -> tuple[list[list[Cell]], list[str]]:
+    """Rows of dashes, ``width`` cells long, of the methods that a benchmark excludes, and the reasons."""
+    reasons = {
+        method: context.unsupported[benchmark, method]
+        for method in context.suite.methods
+        if (benchmark, method) in context.unsupported
+    }
+    rows = [[Cell(method), *[Cell(DASH)] * (width - 1)] for method in reasons]
+    return rows, [f"{method} {reason}." for method, reason in reasons.items()]
+
+
+def heading(context: Context, benchmark: str, attribute: str | None = None) -> str:
+    """A benchmark with its variant and the attribute whose groups are compared."""
+    info = context.benchmarks[benchmark]
+    return f"{benchmark} ({info.variant}), {attribute or info.attribute}"
+
+
+def number(row: Row, column: str, mark: str = "") -> Cell:
+    """A cell in percent, with its interval if it has one."""
+    nan = float("nan")
+    text = percent(row[column], row.get(f"{column}_low", nan), row.get(f"{column}_high", nan))
+    return Cell(text.replace("-", "−"), row[column], mark)
+
+
+def knob(row: Row) -> Cell:
+    """The selected knob value."""
+    if row["control"] or pd.isna(row["knob_value"]):
+        return Cell(DASH)
+    return Cell(f"{row['knob']} = {row['knob_value']:g}" + flag(row))
+
+
+def criterion(row: Row) -> Cell:
+    """The gap that the knob value is selected for."""
+    return Cell(DASH if row["control"] else SYMBOLS[row["criterion"]] + flag(row))
+
+
+def flag(row: Row) -> str:
+    """A dagger if no knob value is within the utility tolerance."""
+    return "" if row["within_tolerance"] else " †"

@@ -1,0 +1,101 @@
+"""The printed main, task and group tables."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from fairmt.reporting.context import Context
+from fairmt.reporting.frames import LEFT_OUT, MAIN, SINGLE_TASK
+from fairmt.reporting.layout import DASH, Cell, Section
+from fairmt.reporting.printing import absent, criterion, heading, knob, number, records, split
+from fairmt.reporting.summary import CRITERIA, HEADLINE, SYMBOLS
+
+
+def main_sections(table: pd.DataFrame, context: Context) -> list[Section]:
+    """One printed table per benchmark and criterion of selection; Δm where the suite has its reference."""
+    metrics = MAIN if SINGLE_TASK in context.suite.methods else HEADLINE
+    header = ("Method", "Selected knob", "Val. utility", *(SYMBOLS[metric] for metric in metrics), "Seeds")
+    sections = []
+    for (benchmark, selected_for), block in table.groupby(["benchmark", "criterion"], sort=False):
+        rows, controls = split(
+            block,
+            lambda row: [
+                Cell(row["method"]),
+                knob(row),
+                number(row, "validation_utility"),
+                *(number(row, metric, row[f"{metric}_mark"]) for metric in metrics),
+                Cell(str(row["seeds"]) if row["seeds"] else DASH, row["seeds"]),
+            ],
+        )
+        title = f"{heading(context, benchmark)}; knob selected for {SYMBOLS[selected_for]}"
+        sections.append(Section(title, header, rows, controls, _notes(block), text_columns=2))
+    return sections
+
+
+def task_sections(table: pd.DataFrame, context: Context) -> list[Section]:
+    """One printed table per benchmark, sensitive attribute and task."""
+    header = ("Method", "Selected for", *(SYMBOLS[metric] for metric in HEADLINE))
+    sections = []
+    for (benchmark, attribute, task), block in table.groupby(["benchmark", "attribute", "task"], sort=False):
+        rows, controls = split(
+            block,
+            lambda row: [
+                Cell(row["method"]),
+                criterion(row),
+                *(number(row, metric, row[f"{metric}_mark"]) for metric in HEADLINE),
+            ],
+        )
+        title = f"{heading(context, benchmark, attribute)}; {task} ({block['kind'].iloc[0]})"
+        notes = [
+            f"{100 * block[name].max():.0f} % of the cells behind {SYMBOLS[name.removesuffix('_left_out')]} "
+            "have too few samples to be compared and are left out."
+            for name in LEFT_OUT
+            if block[name].max() > 0
+        ]
+        empty, reasons = absent(context, benchmark, len(header))
+        sections.append(Section(title, header, [*rows, *empty], controls, [*notes, *reasons], text_columns=2))
+    return sections
+
+
+def group_sections(table: pd.DataFrame, context: Context) -> list[Section]:
+    """One printed table per benchmark, sensitive attribute and task, with a column per group."""
+    sections = []
+    for (benchmark, attribute, task), block in table.groupby(["benchmark", "attribute", "task"], sort=False):
+        groups = list(block["group"].unique())
+        rows, controls = split(
+            _by_group(block),
+            lambda row, groups=groups: [  # type: ignore[misc]
+                Cell(row["method"]),
+                criterion(row),
+                *(number(row, group) for group in groups),
+            ],
+        )
+        title = f"{heading(context, benchmark, attribute)}; {task}: utility per group"
+        header = ("Method", "Selected for", *groups)
+        empty, reasons = absent(context, benchmark, len(header))
+        sections.append(Section(title, header, [*rows, *empty], controls, reasons, text_columns=2))
+    return sections
+
+
+def _by_group(block: pd.DataFrame) -> pd.DataFrame:
+    """One row per method and criterion; a column per group, and its ``_low`` and ``_high``."""
+    keys = ["method", "criterion", "control", "within_tolerance"]
+    rows = []
+    for key, cells in block.groupby(keys, sort=False):
+        row = dict(zip(keys, key, strict=True))
+        for cell in records(cells):
+            row |= {f"{cell['group']}{end}": cell[f"utility{end}"] for end in ("", "_low", "_high")}
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _notes(block: pd.DataFrame) -> list[str]:
+    """Why numbers of a main table are missing."""
+    notes = [f"{row['method']} {row['note']}." for row in records(block) if row["note"]]
+    measured = block[block["seeds"] > 0]
+    notes += [
+        f"{SYMBOLS[metric]} is not measured: in at least one task, a group has too few samples."
+        for metric in CRITERIA
+        if len(measured) and measured[metric].isna().all()
+    ]
+    return notes
