@@ -6,7 +6,7 @@ STAMP := $(VENV)/installed
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test reproduce evaluate extend tables report lint clean
+.PHONY: help install demo test reproduce restore evaluate extend tables report lint licences clean
 
 help: ## This list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -23,6 +23,10 @@ test: $(STAMP) ## The whole test suite
 reproduce: $(STAMP) ## A suite from raw data to report: make reproduce SUITE=open
 	snakemake --config suite=$(SUITE)
 	@fairmt show $(SUITE)
+
+restore: $(STAMP) ## Raw data and runs of the versioned suite (`open`) from the DVC remote; afterwards nothing trains
+	dvc pull
+	snakemake --config suite=open -- runs
 
 evaluate: $(STAMP) ## Metrics of a suite from its stored predictions; trains nothing
 	snakemake --config suite=$(SUITE) --allowed-rules fetch prepare evaluate gather evaluate_all -- evaluate_all
@@ -44,6 +48,9 @@ lint: $(STAMP) ## Format and type checks
 	ruff check .
 	mypy
 	snakefmt --check Snakefile workflow baselines
+
+licences: $(STAMP) ## docs/licences.md: the licences of everything that is installed
+	python docs/licences.py > docs/licences.md
 
 clean: ## Delete the suite's runs, evaluations and prepared data; keeps raw data, tables and figures
 	rm -rf data/prepared results/$(SUITE)/runs results/$(SUITE)/evaluations

@@ -162,6 +162,7 @@ def parser() -> argparse.ArgumentParser:
     command.set_defaults(run=_audit)
 
     for name, function, text in (
+        ("plan", _plan, "names of a suite's runs and evaluations, in results/<suite>/plan.csv"),
         ("gather", _gather, "all metrics of a suite in one file"),
         ("unpack", _unpack, "evaluations from a suite's metrics, so that only what they lack is trained"),
         ("table", _table, "tables from the metrics"),
@@ -287,7 +288,16 @@ def _train(options: argparse.Namespace) -> None:
     )
     check_prepared(one.prepared, solution=False)
     make_folder(options.out)
-    train(job, one.prepared, options.out, device=options.device)
+    if options.device is None and not torch.cuda.is_available():
+        log.info("no GPU is visible: training on the CPU")
+    try:
+        train(job, one.prepared, options.out, device=options.device)
+    except torch.OutOfMemoryError as error:
+        size = job.budget.batch_size
+        raise FairMTError(
+            f"benchmark {one.benchmark}: training.batch_size: {size} rows do not fit into the GPU's memory; "
+            f"try {max(1, size // 2)} in a benchmark that extends it, or another device ({error})"
+        ) from None
 
 
 def _external(options: argparse.Namespace) -> None:
@@ -344,6 +354,12 @@ def _audit(options: argparse.Namespace) -> None:
     print(audit_text(audit))
     if options.out:
         print("\nWritten: " + ", ".join(map(str, write_audit(audit, options.out))))
+
+
+def _plan(options: argparse.Namespace) -> None:
+    from fairmt.plan_file import write_plan
+
+    write_plan(options.suite)
 
 
 def _gather(options: argparse.Namespace) -> None:

@@ -91,3 +91,16 @@ def test_the_list_has_a_line_per_method_that_fits_a_terminal(capsys):
             assert text in line
     table = lines[: len(read_cards()) + 2]
     assert max(len(line) for line in table) <= 110
+
+
+def test_out_of_memory_names_a_batch_size_to_try(tmp_path, monkeypatch, capsys):
+    import torch
+
+    def exhausted(*arguments, **options):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr("fairmt.training.train", exhausted)
+    monkeypatch.setattr("fairmt.integrity.check_prepared", lambda *arguments, **options: None)
+    assert main(["train", "adult-sex", "mtl_erm", "--out", str(tmp_path / "run")]) == 1
+    found = capsys.readouterr().err
+    assert "batch_size: 512 rows do not fit into the GPU's memory; try 256" in found

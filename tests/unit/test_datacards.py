@@ -1,4 +1,4 @@
-"""Data cards: counts and rates against a direct count, valid Croissant metadata, and data that is not at hand."""
+"""Data cards: counts and rates against a direct count, valid Croissant metadata, data that is not at hand."""
 
 import json
 

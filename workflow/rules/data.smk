@@ -3,10 +3,10 @@ rule fetch:
     output:
         "data/raw/{dataset}/{file}",
     log:
-        "data/raw/{dataset}/{file}.log",
+        "data/logs/{dataset}/{file}.log",
     wildcard_constraints:
         dataset="[^/]+",
-        file="[^/]+(?<!\\.log)",
+        file="[^/]+",
     resources:
         downloads=1,
     shell:

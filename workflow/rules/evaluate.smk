@@ -16,15 +16,15 @@ rule evaluate:
         "fairmt --log {log:q} evaluate {params.suite:q} {wildcards.benchmark:q} {wildcards.method:q} --out {output:q}"
 
 
-# All metrics of the suite in one file (kept in git), headline values as JSON for `dvc metrics`, and
-# what the numbers rest on.
+# All metrics of the suite in one file, headline values as JSON for `dvc metrics`, and what the numbers
+# rest on. They are in git: a failing job leaves them as they were.
 rule gather:
     input:
         suite.evaluations,
     output:
-        suite.results / "metrics.parquet",
-        suite.results / "metrics.json",
-        suite.results / "provenance.json",
+        update(suite.results / "metrics.parquet"),
+        update(suite.results / "metrics.json"),
+        update(suite.results / "provenance.json"),
     log:
         suite.results / "logs/gather.log",
     params:

@@ -1,0 +1,135 @@
+"""After each fault one command finishes the suite; complete runs stay, and the numbers are the same."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from conftest import Project
+
+# One worker runs this file and the workflow's, so that the finished project is built once.
+pytestmark = pytest.mark.xdist_group("workflow")
+
+RESULTS = Path("results/tiny")
+
+
+def _predictions(project: Project) -> dict[str, bytes]:
+    runs = project.folder / RESULTS / "runs"
+    return {str(path.relative_to(runs)): path.read_bytes() for path in runs.rglob("predictions.parquet")}
+
+
+def _start(project: Project, *arguments: str) -> subprocess.Popen[bytes]:
+    """Snakemake in a process group of its own."""
+    scripts = str(Path(sys.executable).parent)
+    environment = os.environ | {"PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}"}
+    return subprocess.Popen(
+        ["snakemake", "--config", "suite=tiny", *arguments],
+        cwd=project.folder,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+
+
+def _wait_for(project: Project, files: int) -> None:
+    """Until so many runs have their predictions."""
+    for _ in range(1200):
+        if len(_predictions(project)) >= files:
+            return
+        time.sleep(0.1)
+    raise AssertionError(f"expected {files} prediction files within two minutes")
+
+
+@pytest.mark.parametrize("victim", ["all", "snakemake"])
+def test_killed_in_the_middle_of_training(finished, victim):
+    expected = _predictions(finished)
+    for path in (finished.folder / RESULTS / "runs").rglob("predictions.parquet"):
+        path.unlink()
+    process = _start(finished, "--", "runs")
+    # Two jobs run at a time: of three runs, one at least is complete for Snakemake too.
+    _wait_for(finished, 3)
+    if victim == "all":
+        os.killpg(process.pid, signal.SIGKILL)
+    else:
+        process.kill()
+    process.wait()
+    complete = {
+        path: (finished.folder / RESULTS / "runs" / path).stat().st_mtime_ns
+        for path in _predictions(finished)
+    }
+    finished.snakemake("--unlock")
+    finished.snakemake()
+    assert _predictions(finished) == expected
+    untouched = [
+        path
+        for path, changed in complete.items()
+        if (finished.folder / RESULTS / "runs" / path).stat().st_mtime_ns == changed
+    ]
+    assert untouched
+
+
+def test_two_at_once_do_not_disturb_each_other(finished):
+    expected = _predictions(finished)
+    for path in (finished.folder / RESULTS / "runs").rglob("predictions.parquet"):
+        path.unlink()
+    first = _start(finished, "--", "runs")
+    _wait_for(finished, 1)
+    second = finished.run("snakemake", "--config", "suite=tiny", "--", "runs")
+    if first.poll() is None:
+        assert second.returncode != 0
+        assert "lock" in (second.stdout + second.stderr).lower()
+    assert first.wait(timeout=120) == 0
+    assert _predictions(finished) == expected
+
+
+def test_a_corrupted_checkpoint_is_no_start(finished):
+    run = next((finished.folder / RESULTS).glob("runs/tiny/mtl_erm/*/seed0"))
+    before = (run / "predictions.parquet").read_bytes()
+    (run / "predictions.parquet").unlink()
+    (run / "checkpoint.safetensors").write_bytes(b"\x10" * 1000)
+    finished.snakemake("--", "runs")
+    assert (run / "predictions.parquet").read_bytes() == before
+    assert not (run / "checkpoint.safetensors").exists()
+
+
+def test_truncated_predictions_are_named_and_made_again(finished):
+    run = next((finished.folder / RESULTS).glob("runs/tiny/diff_eodd/*/seed1"))
+    path = run / "predictions.parquet"
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    for evaluation in (finished.folder / RESULTS).glob("evaluations/tiny/diff_eodd/*.parquet"):
+        evaluation.unlink()
+    failed = finished.run("snakemake", "--config", "suite=tiny")
+    assert failed.returncode != 0
+    assert "predictions.parquet" in failed.stdout + failed.stderr
+    path.unlink()
+    finished.snakemake()
+    assert path.read_bytes() == whole
+
+
+def test_metrics_survive_a_failing_gather(finished):
+    metrics = finished.folder / RESULTS / "metrics.parquet"
+    before = metrics.read_bytes()
+    evaluation = next((finished.folder / RESULTS).glob("evaluations/tiny/mtl_erm/*.parquet"))
+    evaluation.write_bytes(evaluation.read_bytes()[:100])
+    failed = finished.run("snakemake", "--config", "suite=tiny")
+    assert failed.returncode != 0
+    assert metrics.read_bytes() == before
+    evaluation.unlink()
+    finished.snakemake()
+    assert metrics.read_bytes() == before
+
+
+@pytest.mark.parametrize("days", [-400, 400])
+def test_a_clock_that_jumps_retrains_nothing(finished, days):
+    moment = time.time() + 86400 * days
+    for folder in ("data", "config", "baselines"):
+        for path in (finished.folder / folder).rglob("*"):
+            os.utime(path, (moment, moment))
+    assert not {"prepare", "train", "control", "evaluate"} & set(finished.planned())
