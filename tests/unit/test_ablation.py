@@ -12,6 +12,7 @@ from fairmt.config import Ablation
 from fairmt.reporting import tables
 from fairmt.reporting.ablation import ablation_sections, ablation_table
 from fairmt.reporting.differences import draw_ablation
+from fairmt.reporting.drawn import Page, drawn_methods
 from fairmt.reporting.evidence import Evidence
 from fairmt.reporting.figures import save_figures
 from fairmt.reporting.fronts import draw_fronts
@@ -50,6 +51,12 @@ def cells_of(metrics, suite):
     (section,) = ablation_sections(ablation_table(Evidence(metrics, context)), context)
     rows = {row[1].text: dict(zip(section.header, row, strict=True)) for row in section.rows}
     return rows, section.notes
+
+
+def drawn(draw, metrics, suite):
+    """A figure on one page."""
+    evidence = Evidence(metrics, make_context(suite))
+    return draw(evidence, Page(suite.benchmarks, drawn_methods(evidence)))
 
 
 def test_differences_are_shares_of_the_box_of_all_variants():
@@ -193,7 +200,7 @@ def test_one_seed_and_missing_metrics_are_printed_and_drawn(missing):
     cells, notes = cells_of(metrics, suite)
     assert all(row["Difference"].text == DASH for row in cells.values())
     assert len(notes) == len(cells)
-    (axis,) = draw_ablation(metrics, make_context(suite)).axes
+    (axis,) = drawn(draw_ablation, metrics, suite).axes
     assert [text.get_text() for text in axis.texts] == ["not available"] * 3
 
 
@@ -211,7 +218,7 @@ def test_files_are_the_same_twice(tmp_path, monkeypatch):
 
 def test_a_suite_without_ablation_has_neither():
     assert "ablation" not in table_names(make_suite())
-    assert figure_names(make_suite()) == ("fronts", "groups")
+    assert "ablation" not in figure_names(make_suite())
 
 
 def test_rows_of_the_figure_are_grouped_by_part():
@@ -220,11 +227,11 @@ def test_rows_of_the_figure_are_grouped_by_part():
         ablation=Ablation("fairmt_eo", "delta_eo", {"Aggregation": ("fairmt_eo_mean",)}),
     )
     metrics = make_metrics(suite, effects={"fairmt_eo_mean": EFFECTS["worse"]})
-    (axis,) = draw_ablation(metrics, make_context(suite)).axes
+    (axis,) = drawn(draw_ablation, metrics, suite).axes
     assert [label.get_text() for label in axis.get_yticklabels()] == ["Aggregation", "mean"]
 
 
 def test_fronts_of_an_ablation_show_the_reference_and_the_full_method():
     suite = made()
-    (legend,) = draw_fronts(made_metrics(suite), make_context(suite)).legends
+    (legend,) = drawn(draw_fronts, made_metrics(suite), suite).legends
     assert [text.get_text() for text in legend.get_texts()] == ["mtl_erm", "fairmt_eo", "Pareto front"]

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from conftest import ROOT, Project
 
-# One worker runs this file and the workflow's, so that the finished project is built once.
-pytestmark = pytest.mark.xdist_group("workflow")
+# One worker runs this file and `test_faults.py`, so that the finished project is built once.
+pytestmark = pytest.mark.xdist_group("faults")
 
 UP_TO_DATE = "Data and pipelines are up to date."
 METRICS = Path("results/tiny/metrics.json")

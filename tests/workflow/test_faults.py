@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from conftest import Project
 
-# One worker runs this file and the workflow's, so that the finished project is built once.
-pytestmark = pytest.mark.xdist_group("workflow")
+# One worker runs this file and `test_dvc.py`, so that the finished project is built once.
+pytestmark = pytest.mark.xdist_group("faults")
 
 RESULTS = Path("results/tiny")
 
