@@ -9,6 +9,7 @@ import pytest
 from sklearn.feature_extraction.text import TfidfVectorizer
 from text_files import sentence
 
+from fairmt.config import read_benchmark
 from fairmt.data.dataset import Table
 from fairmt.data.features import modality, text
 from fairmt.errors import FairMTError
@@ -151,8 +152,6 @@ def test_text_and_columns_are_modalities_of_their_own():
     ],
 )
 def test_the_schema_refuses_unclear_features(features, tmp_path):
-    from fairmt.config import read_benchmark
-
     config = read_benchmark("ellipse")
     validate(config, "benchmark", tmp_path)
     with pytest.raises(FairMTError, match="features"):

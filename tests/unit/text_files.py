@@ -106,7 +106,7 @@ def write_ellipse(folder, content=None, password=ellipse.PASSWORD, name=ellipse.
     return folder
 
 
-def posts(rows=700):
+def posts(rows=1200):
     rng = np.random.default_rng(1)
     content = []
     for number in range(rows):
