@@ -319,7 +319,6 @@ def shuffled(table, text):
 @pytest.mark.parametrize("benchmark", BENCHMARKS)
 def test_inputs_depend_on_nothing_but_the_text(benchmark, tmp_path, monkeypatch, generated):
     config = read_benchmark(benchmark)
-    config["features"]["text"]["components"] = 64  # generated files have few words
     dataset = load_dataset(config["dataset"])
     raw = FILES[dataset.name][0](tmp_path / "raw")
     prepare(benchmark, config, "digest", raw, tmp_path / "one")
