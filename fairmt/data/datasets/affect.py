@@ -232,11 +232,12 @@ DATASET = Dataset(
     load=load,
     instructions=(
         "These corpora are given to researchers who sign their owners' agreements: AffectNet "
-        "(mohammadmahoor.com/affectnet), DISFA (mohammadmahoor.com/disfa), EmotioNet (cbcsl.ece.ohio- "
-        "state.edu), GFT (osf.io/7wcyz), RAF-DB and RAF-AU (whdeng.cn/raf). Partitions and annotations "
-        "come from the protocol's authors on request (see its homepage). Put them into data/raw/affect as "
-        "AffectNet/annotations/EXPR, AffectNet/annotations/VA, and <corpus>/annotations of the others, "
-        "each with train.csv, valid.csv and test.csv, and the images into <corpus>/images."
+        "(mohammadmahoor.com/affectnet), DISFA (mohammadmahoor.com/disfa), EmotioNet "
+        "(cbcsl.ece.ohio-state.edu), GFT (osf.io/7wcyz), RAF-DB and RAF-AU (whdeng.cn/raf). Partitions "
+        "and annotations come from the protocol's authors on request (see its homepage). Put them into "
+        "data/raw/affect as AffectNet/annotations/EXPR, AffectNet/annotations/VA, and "
+        "<corpus>/annotations of the others, each with train.csv, valid.csv and test.csv, and the images "
+        "into <corpus>/images."
     ),
     harms=(
         "Nobody's feeling can be read off a face: expressions are what annotators see in pictures, and "
