@@ -6,7 +6,7 @@ STAMP := $(VENV)/installed
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test reproduce restore evaluate extend tables report lint licences clean
+.PHONY: help install demo test reproduce restore evaluate extend tables report lint lock licences clean
 
 help: ## This list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -48,6 +48,9 @@ lint: $(STAMP) ## Format and type checks
 	ruff check .
 	mypy
 	snakefmt --check Snakefile workflow baselines
+
+lock: $(STAMP) ## Whether dvc.lock agrees with configuration and code: "Data and pipelines are up to date."
+	dvc repro --dry --allow-missing
 
 licences: $(STAMP) ## docs/licences.md: the licences of everything that is installed
 	python docs/licences.py > docs/licences.md
