@@ -59,12 +59,13 @@ def check_device(name: str | None) -> None:
     ------
     FairMTError
     """
+    if name is None:  # and CUDA is not asked: it looks at the environment once, see `fairmt.gpus`
+        return
     import torch
 
     gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    if name is not None:
-        known = ["cpu", *(["cuda"] if gpus else []), *(f"cuda:{number}" for number in range(gpus))]
-        choose(name, known, "device", "--device")
+    known = ["cpu", *(["cuda"] if gpus else []), *(f"cuda:{number}" for number in range(gpus))]
+    choose(name, known, "device", "--device")
 
 
 def make_folder(path: Path) -> None:

@@ -10,6 +10,7 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 from fairmt import __version__
@@ -269,6 +270,7 @@ def _data_cards(options: argparse.Namespace) -> None:
 def _train(options: argparse.Namespace) -> None:
     import torch
 
+    from fairmt.gpus import lock_folder, one_gpu
     from fairmt.integrity import check_prepared
     from fairmt.methods.registry import load_method
     from fairmt.single import identify
@@ -288,10 +290,12 @@ def _train(options: argparse.Namespace) -> None:
     )
     check_prepared(one.prepared, solution=False)
     make_folder(options.out)
-    if options.device is None and not torch.cuda.is_available():
-        log.info("no GPU is visible: training on the CPU")
     try:
-        train(job, one.prepared, options.out, device=options.device)
+        # Before anything asks CUDA, which looks at the environment once.
+        with one_gpu(os.environ, lock_folder()) if options.device is None else nullcontext():
+            if options.device is None and not torch.cuda.is_available():
+                log.info("no GPU is visible: training on the CPU")
+            train(job, one.prepared, options.out, device=options.device)
     except torch.OutOfMemoryError as error:
         size = job.budget.batch_size
         raise FairMTError(
