@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fairmt.audit.values import coded, is_text, is_whole, n_distinct, numbers
+from fairmt.audit.values import coded, is_string, is_whole, n_distinct, numbers
 from fairmt.data.labels import cross_groups
 from fairmt.errors import FairMTError
 
@@ -74,4 +74,9 @@ def find_groups(table: pa.Table, used: Collection[str]) -> list[tuple[str, ...]]
 
 
 def _looks_like_groups(table: pa.Table, name: str) -> bool:
-    return 2 <= n_distinct(table, name) <= FEW and (is_text(table, name) or is_whole(numbers(table, name)))
+    try:
+        if not 2 <= n_distinct(table, name) <= FEW:
+            return False
+    except FairMTError:  # dates and other things that are neither words nor numbers
+        return False
+    return is_string(table, name) or is_whole(numbers(table, name))

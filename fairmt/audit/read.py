@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,7 +40,7 @@ def read_table(path: Path) -> pa.Table:
     Raises
     ------
     FairMTError
-        If the file is missing, empty, something else, or broken, or column names repeat.
+        If the file is missing, empty, something else, or broken, or two columns have one name.
     """
     import pyarrow as pa
 
@@ -62,12 +61,21 @@ def read_table(path: Path) -> pa.Table:
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         kind = "Parquet" if is_parquet else "CSV"
         raise FairMTError(f"{path}: not a readable {kind} file: {error}") from None
-    for name, count in Counter(table.column_names).items():
-        if count > 1:
-            raise FairMTError(f"{path}: column {name!r}: expected once, found {count} times")
     if not table.num_rows:
         raise FairMTError(f"{path}: expected rows below the header, found none")
-    return table
+    return _without_copies(path, table)
+
+
+def _without_copies(path: Path, table: pa.Table) -> pa.Table:
+    """The first of each column; others of its name must be copies, as joins of tables leave them."""
+    first: dict[str, int] = {}
+    for place, name in enumerate(table.column_names):
+        if not table.column(place).equals(table.column(first.setdefault(name, place))):
+            count = table.column_names.count(name)
+            raise FairMTError(
+                f"{path}: column {name!r}: expected once, found {count} times with unlike values"
+            )
+    return table.select(list(first.values()))
 
 
 def _read_parquet(path: Path) -> pa.Table:

@@ -36,19 +36,24 @@ def numbers(table: pa.Table, name: str) -> np.ndarray:
     return values
 
 
+def is_string(table: pa.Table, name: str) -> bool:
+    """Whether a column is of text, whatever it says."""
+    import pyarrow as pa
+
+    return pa.types.is_string(plain(table, name).type)
+
+
 def is_text(table: pa.Table, name: str) -> bool:
-    """Whether a column holds text; truth values are the numbers 0 and 1.
+    """Whether a column holds labels in words; truth values are the numbers 0 and 1.
 
     Raises
     ------
     FairMTError
         If a part of its text reads as numbers and another part does not.
     """
-    import pyarrow as pa
-
-    column = plain(table, name)
-    if not pa.types.is_string(column.type):
+    if not is_string(table, name):
         return False
+    column = plain(table, name)
     number = {text: _is_number(text) for text in column.unique().to_pylist() if text is not None}
     if any(number.values()) and not all(number.values()):
         texts = column.to_pylist()

@@ -356,6 +356,15 @@ def test_kinds_are_inferred(tmp_path, case):
     assert audit_file(path).tasks[0].task.kind == expected
 
 
+def test_groups_are_found_among_columns_of_other_things(tmp_path):
+    days = pd.date_range("2020-01-01", periods=60).strftime("%Y-%m-%d")
+    columns = {"age": ["1-9", "10", "unknown"] * 20, "score": [i / 7 for i in range(60)], "id": range(60)}
+    path = write(tmp_path / "p.csv", day=days, **columns, y=PAIRS, y_pred=PAIRS)
+    audit = audit_file(path)
+    assert [attribute.name for attribute in audit.attributes] == ["age"]
+    assert audit.unused == ["day", "score", "id"]
+
+
 def test_options_win_over_inference(table):
     audit = audit_file(table, groups=["sex"], tasks=["job=hired:hired_prob"], kinds={"job": "detection"})
     (predicted,) = audit.tasks
@@ -390,7 +399,7 @@ BROKEN = {
     "a spreadsheet": ("PK\x03\x04xl", "found a ZIP archive or a spreadsheet"),
     "header only": ("sex,y,y_pred\n", "expected rows below the header, found none"),
     "ragged": ("sex,y,y_pred\nf,1,1\nm,1\n", "Row #3: Expected 3 columns, got 2"),
-    "repeated column": ("sex,y,y ,y_pred\nf,1,1,1\n", "column 'y': expected once, found 2 times"),
+    "repeated column": ("sex,y,y ,y_pred\nf,1,1,1\nf,1,0,1\n", "column 'y': expected once, found 2 times"),
     "no task": ("sex,a,b\nf,1,1\n", "no task: .* found sex, a, b; say which with --task"),
 }
 
@@ -403,6 +412,13 @@ def test_files_that_are_no_table(tmp_path, case):
     with pytest.raises(FairMTError, match=message) as error:
         audit_file(path)
     assert str(error.value).startswith(f"{path}: ")
+
+
+def test_a_column_that_is_there_twice_counts_once(tmp_path, table):
+    expected = audit_csv(audit_file(table))
+    frame = pd.read_csv(table)
+    pd.concat([frame, frame[["hired", "sex"]]], axis=1).to_csv(table, index=False)
+    assert audit_csv(audit_file(table)) == expected
 
 
 def test_files_that_are_not_there_or_broken(tmp_path, table):
