@@ -58,12 +58,12 @@ def draw_audit(audit: Audit) -> Figure:
         _draw_groups(right, own, names, attribute.groups)
         left.set_title(f"{attribute.name}: gaps between groups")
         right.set_title(f"{attribute.name}: utility per group")
-        for axis, place in ((left, "left"), (right, "right")):
+        entries: list = []
+        for axis in (left, right):
             _separate(axis, len(names))
-            handles, labels = axis.get_legend_handles_labels()
-            part.legend(
-                handles, labels, loc=f"outside lower {place}", ncols=4, frameon=False, columnspacing=1.0
-            )
+            entries += zip(*axis.get_legend_handles_labels(), strict=True)
+        handles, labels = zip(*entries, strict=True)
+        part.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False)
     return figure
 
 
