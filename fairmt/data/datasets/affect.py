@@ -17,7 +17,6 @@ The four bands of column ``age_band`` are the finest that RAF-DB's bins and the 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -27,13 +26,11 @@ import numpy as np
 import pandas as pd
 
 from fairmt.data.dataset import Dataset, Table
+from fairmt.data.ids import number_of
 from fairmt.errors import FairMTError
 
 PARTITIONS = {"train.csv": "train", "valid.csv": "validation", "test.csv": "test"}
 EXPRESSIONS = ("Anger", "Disgust", "Fear", "Happiness", "Neutral", "Sadness", "Surprise")
-UNITS = tuple(
-    f"AU{number}" for number in (1, 2, 4, 5, 6, 7, 9, 10, 11, 12, 15, 16, 17, 20, 23, 24, 25, 26, 27)
-)
 VALUES = ("valence", "arousal")
 AGES = ("00-02", "03-09", "10-19", "20-29", "30-39", "40-49", "50-59", "60-69", "70+")
 GFT_AGES = tuple(str(year) for year in range(21, 29))
@@ -141,7 +138,8 @@ def load(raw: Path, options: Mapping[str, Any]) -> Table:
     earlier = order < order.groupby(frame["image"]).transform("max")
     notes["rows left out: the image is in a later partition too"] = int(earlier.sum())
     frame = frame[~earlier]
-    frame = frame.set_index(pd.Index(map(_identity, frame["list"], frame["image"]), dtype="int64"))
+    ids = [number_of(f"{name}\n{image}") for name, image in zip(frame["list"], frame["image"], strict=True)]
+    frame = frame.set_index(pd.Index(ids, dtype="int64"))
     return Table(
         frame=frame.drop(columns=["image", "partition"]),
         split=frame["partition"],
@@ -210,11 +208,6 @@ def _check(fine: pd.Series, column: pd.Series, expected: str, path: Path) -> Non
 def _located(raw: Path, image: str) -> tuple[Path, str]:
     corpus, folder, name = image.split("/", 2)
     return raw / corpus / folder, name
-
-
-def _identity(name: str, image: str) -> int:
-    """A 63-bit number."""
-    return int.from_bytes(hashlib.sha256(f"{name}\n{image}".encode()).digest()[:8], "big") >> 1
 
 
 DATASET = Dataset(

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fairmt.data.dataset import Dataset, RawFile, Table
+from fairmt.data.dataset import Dataset, Table
+from fairmt.data.unpublished import check_present, unpublished
 from fairmt.errors import FairMTError
 
 _NAMES = (
@@ -41,7 +42,8 @@ def load(raw: Path, options: Mapping[str, Any]) -> Table:
     """
     if options:
         raise FairMTError(f"options: unknown key {min(options)!r} (celeba has no options)")
-    frame = read_attributes(_bytes(raw / LABELS), raw / LABELS)
+    check_present(raw, (LABELS, PARTITION), "celeba")
+    frame = read_attributes((raw / LABELS).read_bytes(), raw / LABELS)
     part = _read_partition(raw / PARTITION)
     if not part.index.equals(frame.index):
         raise FairMTError(
@@ -97,7 +99,7 @@ def read_attributes(content: bytes, source: Path) -> pd.DataFrame:
 def _read_partition(path: Path) -> pd.Series:
     try:
         part = pd.read_csv(
-            io.BytesIO(_bytes(path)),
+            path,
             sep=r"\s+",
             names=["image", "part"],
             dtype={"image": "str", "part": "int8"},
@@ -116,17 +118,6 @@ def _numbers(names: pd.Index) -> pd.Index:
     return pd.Index(names.str.removesuffix(".jpg").astype("int64"), name="id")
 
 
-def _bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        raise FairMTError(f"{path}: no such file; run `fairmt fetch celeba` first") from None
-
-
-def _file(name: str, sha256: str) -> RawFile:
-    return RawFile(name=name, sha256=(sha256,), urls=(), mirror=f"celeba/{name}", mirror_sha256=sha256)
-
-
 HARMS = (
     "Attributes are the impressions of paid annotators, not facts about the people: Attractive and Young are "
     "opinions, Male names a binary that nobody in the photographs was asked about. Celebrities are mostly "
@@ -140,9 +131,17 @@ DATASET = Dataset(
     licence="non-commercial research only; no further distribution",
     citation=CITATION,
     files=(
-        _file(IMAGES, "46fb89443c578308acf364d7d379fe1b9efb793042c0af734b6112e4fd3a8c74"),
-        _file(LABELS, "f0e5da289d5ccf75ffe8811132694922b60f2af59256ed362afa03fefba324d0"),
-        _file(PARTITION, "fc955bcb3ef8fbdf7d5640d9a8693a8431b5f2ee291a5c1449a1549e7e073fe7"),
+        unpublished(
+            IMAGES, f"celeba/{IMAGES}", "46fb89443c578308acf364d7d379fe1b9efb793042c0af734b6112e4fd3a8c74"
+        ),
+        unpublished(
+            LABELS, f"celeba/{LABELS}", "f0e5da289d5ccf75ffe8811132694922b60f2af59256ed362afa03fefba324d0"
+        ),
+        unpublished(
+            PARTITION,
+            f"celeba/{PARTITION}",
+            "fc955bcb3ef8fbdf7d5640d9a8693a8431b5f2ee291a5c1449a1549e7e073fe7",
+        ),
     ),
     load=load,
     instructions=(

@@ -14,8 +14,9 @@ import numpy as np
 import pandas as pd
 
 from fairmt.data.archives import Archive
-from fairmt.data.dataset import Dataset, RawFile, Table
+from fairmt.data.dataset import Dataset, Table
 from fairmt.data.datasets.celeba import CITATION, HARMS, LABELS, PARTS, read_attributes
+from fairmt.data.unpublished import check_present, unpublished
 from fairmt.errors import FairMTError
 
 IMAGES = "images.zip"
@@ -35,9 +36,7 @@ def load(raw: Path, options: Mapping[str, Any]) -> Table:
     """
     if options:
         raise FairMTError(f"options: unknown key {min(options)!r} (celeba64 has no options)")
-    for name in (IMAGES, ATTRIBUTES):
-        if not (raw / name).exists():
-            raise FairMTError(f"{raw / name}: no such file; run `fairmt fetch {raw.name}` first")
+    check_present(raw, (IMAGES, ATTRIBUTES), raw.name)
     names = sorted(Archive(raw / IMAGES).names())
     numbers = [PurePosixPath(name).stem for name in names]
     if not all(number.isdigit() for number in numbers):
@@ -54,10 +53,6 @@ def load(raw: Path, options: Mapping[str, Any]) -> Table:
     return Table(frame=frame.loc[ids], split=part, notes={"rows read": len(ids)}, images=images)
 
 
-def _file(name: str, sha256: str) -> RawFile:
-    return RawFile(name=name, sha256=(sha256,), urls=(), mirror=f"celeba64/{name}", mirror_sha256=sha256)
-
-
 DATASET = Dataset(
     name="celeba64",
     title="CelebA, 8,000 images at 64 x 64",
@@ -65,8 +60,14 @@ DATASET = Dataset(
     licence="non-commercial research only; no further distribution",
     citation=CITATION,
     files=(
-        _file(IMAGES, "38a1a3ed8a7c892198d0829a219451e73b71ba972c384539394b987c5758955c"),
-        _file(ATTRIBUTES, "78af6f4987067d936d31ffeb438f9c7af277d272038d7604e75286986c704f88"),
+        unpublished(
+            IMAGES, f"celeba64/{IMAGES}", "38a1a3ed8a7c892198d0829a219451e73b71ba972c384539394b987c5758955c"
+        ),
+        unpublished(
+            ATTRIBUTES,
+            f"celeba64/{ATTRIBUTES}",
+            "78af6f4987067d936d31ffeb438f9c7af277d272038d7604e75286986c704f88",
+        ),
     ),
     load=load,
     instructions=(

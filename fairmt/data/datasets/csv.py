@@ -7,7 +7,6 @@ and another content makes another benchmark's data.
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,6 +17,7 @@ import pandas as pd
 
 from fairmt.data.dataset import Dataset, Table
 from fairmt.data.fetch import sha256_of
+from fairmt.data.ids import number_of
 from fairmt.errors import FairMTError
 
 OPTIONS = ("file", "sha256", "id", "delimiter", "missing")
@@ -152,13 +152,8 @@ def _indexed(frame: pd.DataFrame, name: str, path: Path) -> pd.DataFrame:
         raise FairMTError(
             f"{path}: id: expected each once, found {ids[ids.duplicated()].tolist()[0]!r} twice"
         )
-    numbers = ids if ids.dtype == "int64" else ids.map(_number_of)
+    numbers = ids if ids.dtype == "int64" else ids.map(lambda name: number_of(str(name)))
     return frame.drop(columns=name).set_index(pd.Index(numbers, dtype="int64"))
-
-
-def _number_of(name: object) -> int:
-    """The first 63 bits of the SHA-256 of an id."""
-    return int.from_bytes(hashlib.sha256(str(name).encode()).digest()[:8], "big") >> 1
 
 
 DATASET = Dataset(

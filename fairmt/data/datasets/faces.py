@@ -13,7 +13,6 @@ either. Images are 64 x 64; those of CelebA are the subset of dataset ``celeba64
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,20 +22,20 @@ import numpy as np
 import pandas as pd
 
 from fairmt.data.archives import Archive
-from fairmt.data.dataset import Dataset, RawFile, Table
+from fairmt.data.dataset import Dataset, Table
 from fairmt.data.datasets import celeba64
 from fairmt.data.hashing import uniform
+from fairmt.data.ids import number_of
 from fairmt.data.prepared import SPLITS
+from fairmt.data.unpublished import check_present, unpublished
 from fairmt.errors import FairMTError
 from fairmt.seeds import derive
 
 HAIR = {"Black_Hair": "black", "Blond_Hair": "blond", "Brown_Hair": "brown", "Gray_Hair": "gray"}
-UTKFACE = RawFile(
-    name="utkface64.zip",
-    sha256=("7c4a1eebce3b5aac187fec762e67dec454aa0149db8c30ddd5efd39bd0a4b213",),
-    urls=(),
-    mirror="utkface64/images.zip",
-    mirror_sha256="7c4a1eebce3b5aac187fec762e67dec454aa0149db8c30ddd5efd39bd0a4b213",
+UTKFACE = unpublished(
+    "utkface64.zip",
+    "utkface64/images.zip",
+    "7c4a1eebce3b5aac187fec762e67dec454aa0149db8c30ddd5efd39bd0a4b213",
 )
 UTKFACE_NAME = re.compile(r"(\d{1,3})_([01])_([0-4])_(\d{1,18})\.jpg")
 GENDERS = ("Male", "Female")
@@ -95,8 +94,7 @@ def _celeba(raw: Path) -> Table:
 
 def _utkface(raw: Path) -> Table:
     path = raw / UTKFACE.name
-    if not path.exists():
-        raise FairMTError(f"{path}: no such file; run `fairmt fetch faces` first")
+    check_present(raw, (UTKFACE.name,), "faces")
     names = sorted(Archive(path).names())
     rows = []
     for name in names:
@@ -105,7 +103,7 @@ def _utkface(raw: Path) -> Table:
             raise FairMTError(f"{path}: expected names like 25_1_0_20170116174525125.jpg, found {name!r}")
         rows.append([int(number) for number in match.groups()])
     age, gender, race, stamp = np.array(rows).T
-    ids = pd.Index([_identity(name) for name in names], name="id", dtype="int64")
+    ids = pd.Index([number_of(name) for name in names], name="id", dtype="int64")
     frame = pd.DataFrame(
         {
             "source": "UTKFace",
@@ -118,11 +116,6 @@ def _utkface(raw: Path) -> Table:
     part = np.digitize(uniform(stamp, derive("utkface", 0, "split")), UTKFACE_BOUNDS)
     split = pd.Series(np.asarray(SPLITS)[part], index=ids)
     return Table(frame, split, {"rows read: UTKFace": len(frame)}, [(path, name) for name in names])
-
-
-def _identity(name: str) -> int:
-    """A 63-bit number."""
-    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") >> 1
 
 
 DATASET = Dataset(

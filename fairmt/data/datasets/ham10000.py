@@ -14,7 +14,8 @@ from typing import Any
 import pandas as pd
 
 from fairmt.data.archives import Archive
-from fairmt.data.dataset import Dataset, RawFile, Table
+from fairmt.data.dataset import Dataset, Table
+from fairmt.data.unpublished import check_present, unpublished
 from fairmt.errors import FairMTError
 
 IMAGES = "images.zip"
@@ -35,9 +36,7 @@ def load(raw: Path, options: Mapping[str, Any]) -> Table:
     """
     if options:
         raise FairMTError(f"options: unknown key {min(options)!r} (ham10000 has no options)")
-    for name in (IMAGES, METADATA):
-        if not (raw / name).exists():
-            raise FairMTError(f"{raw / name}: no such file; run `fairmt fetch ham10000` first")
+    check_present(raw, (IMAGES, METADATA), "ham10000")
     try:
         metadata = pd.read_csv(raw / METADATA, usecols=list(COLUMNS), na_values=["unknown"], encoding="utf-8")
         lesion = metadata["lesion_id"].str.removeprefix("HAM_").astype("int64")
@@ -63,10 +62,6 @@ def load(raw: Path, options: Mapping[str, Any]) -> Table:
     )
 
 
-def _file(name: str, sha256: str) -> RawFile:
-    return RawFile(name=name, sha256=(sha256,), urls=(), mirror=f"ham10000_64/{name}", mirror_sha256=sha256)
-
-
 DATASET = Dataset(
     name="ham10000",
     title="HAM10000, one image per lesion at 64 x 64",
@@ -78,8 +73,16 @@ DATASET = Dataset(
         "doi:10.1038/sdata.2018.161"
     ),
     files=(
-        _file(METADATA, "3acc8553b04222669907b3bf2bcd73c5e59bbe549e12158f033a7c9ad0b60542"),
-        _file(IMAGES, "e2042ef920aa42ef7c7a832d3e5d9d2780defabfb24fecddf46378740701096a"),
+        unpublished(
+            METADATA,
+            f"ham10000_64/{METADATA}",
+            "3acc8553b04222669907b3bf2bcd73c5e59bbe549e12158f033a7c9ad0b60542",
+        ),
+        unpublished(
+            IMAGES,
+            f"ham10000_64/{IMAGES}",
+            "e2042ef920aa42ef7c7a832d3e5d9d2780defabfb24fecddf46378740701096a",
+        ),
     ),
     load=load,
     instructions=(
