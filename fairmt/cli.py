@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         grammar.error(f"argument --log: {error}")
     try:
-        if options.run is not _audit:
+        if not options.anywhere:
             _check_folder()
         options.run(options)
     except (FairMTError, OSError) as error:
@@ -78,6 +78,7 @@ def _fail(message: str, path: Path | None, status: int) -> int:
 def parser() -> argparse.ArgumentParser:
     """The command line's grammar."""
     root = argparse.ArgumentParser(prog="fairmt", description=__doc__.partition("\n")[0])
+    root.set_defaults(anywhere=False)
     root.add_argument("--version", action="version", version=f"fairmt {__version__}")
     root.add_argument("--debug", action="store_true", help="show the traceback of an error")
     root.add_argument("--log", type=Path, help="write progress to this file instead of standard error")
@@ -160,7 +161,7 @@ def parser() -> argparse.ArgumentParser:
             help=text,
         )
     command.add_argument("--out", type=Path, help="folder for audit.csv, audit.md and audit.png")
-    command.set_defaults(run=_audit)
+    command.set_defaults(run=_audit, anywhere=True)
 
     for name, function, text in (
         ("plan", _plan, "names of a suite's runs and evaluations, in results/<suite>/plan.csv"),
@@ -258,13 +259,11 @@ def _prepare(options: argparse.Namespace) -> None:
 
 
 def _data_cards(options: argparse.Namespace) -> None:
-    from fairmt.config import BENCHMARKS, read_benchmark
     from fairmt.data.fetch import mirrors_from_environment
     from fairmt.datacards.write import write_cards
     from fairmt.workflow import RAW
 
-    used = {read_benchmark(path.stem)["dataset"] for path in BENCHMARKS.glob("*.yaml")}
-    write_cards(options.datasets or sorted(used), RAW, mirrors_from_environment())
+    write_cards(options.datasets, RAW, mirrors_from_environment())
 
 
 def _train(options: argparse.Namespace) -> None:

@@ -15,7 +15,6 @@ from fairmt.data.dataset import Dataset
 from fairmt.data.labels import Groups, Names, read_attributes, read_labels
 from fairmt.data.prepared import SPLITS
 from fairmt.data.splits import split_rows
-from fairmt.errors import FairMTError
 
 UNKNOWN = "(unknown)"
 
@@ -48,22 +47,16 @@ class Description:
     notes: Mapping[str, int]
 
 
-def card_benchmark(dataset: str) -> str:
-    """The benchmark whose tasks and groups a dataset's card is about: its namesake, or its first one.
-
-    Raises
-    ------
-    FairMTError
-        If no benchmark uses the dataset.
-    """
-    names = [
-        path.stem
-        for path in sorted(BENCHMARKS.glob("*.yaml"))
-        if read_benchmark(path.stem)["dataset"] == dataset
-    ]
-    if not names:
-        raise FairMTError(f"{BENCHMARKS}: expected a benchmark of dataset {dataset!r}, found none")
-    return dataset if dataset in names else names[0]
+def card_benchmarks() -> dict[str, str]:
+    """The benchmark whose tasks and groups each dataset's card is about: its namesake, or its first one."""
+    found: dict[str, str] = {}
+    for path in sorted(BENCHMARKS.glob("*.yaml")):
+        dataset = read_benchmark(path.stem)["dataset"]
+        if path.stem == dataset:
+            found[dataset] = dataset
+        else:
+            found.setdefault(dataset, path.stem)
+    return found
 
 
 def describe(dataset: Dataset, config: Mapping[str, Any], raw: Path) -> Description:

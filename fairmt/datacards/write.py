@@ -7,11 +7,11 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from fairmt.config import read_benchmark
+from fairmt.config import BENCHMARKS, read_benchmark
 from fairmt.data.dataset import Dataset, load_dataset
 from fairmt.data.fetch import fetch
 from fairmt.datacards.croissant import croissant
-from fairmt.datacards.description import card_benchmark, describe
+from fairmt.datacards.description import card_benchmarks, describe
 from fairmt.datacards.page import card, index
 from fairmt.errors import FairMTError
 from fairmt.files import write_text
@@ -29,7 +29,7 @@ def write_cards(names: Sequence[str], raw: Path, mirrors: Sequence[Path], out: P
     Parameters
     ----------
     names : sequence of str
-        Datasets.
+        Datasets; none for all that benchmarks use.
     raw : Path
         Folder of raw files, one folder per dataset in it.
     mirrors : sequence of Path
@@ -42,9 +42,12 @@ def write_cards(names: Sequence[str], raw: Path, mirrors: Sequence[Path], out: P
     FairMTError
         If no benchmark uses a dataset, or its files and its benchmark do not fit one another.
     """
-    for name in names:
+    benchmarks = card_benchmarks()
+    for name in names or sorted(benchmarks):
         dataset, page = load_dataset(name), out / f"{name}.md"
-        benchmark = card_benchmark(name)
+        if name not in benchmarks:
+            raise FairMTError(f"{BENCHMARKS}: expected a benchmark of dataset {name!r}, found none")
+        benchmark = benchmarks[name]
         config = read_benchmark(benchmark)
         at_hand = _at_hand(dataset, raw / name, mirrors)
         write_text(out / f"{name}.croissant.json", json.dumps(croissant(dataset, config), indent=1) + "\n")

@@ -10,7 +10,7 @@ from raw_tables import write_student
 from fairmt.config import read_benchmark
 from fairmt.data.dataset import dataset_names, load_dataset
 from fairmt.datacards.croissant import croissant
-from fairmt.datacards.description import base_rates, card_benchmark, counts, describe
+from fairmt.datacards.description import base_rates, card_benchmarks, counts, describe
 from fairmt.datacards.write import write_cards
 from fairmt.errors import FairMTError
 
@@ -18,6 +18,7 @@ from fairmt.errors import FairMTError
 pytestmark = pytest.mark.filterwarnings("ignore:ConjunctiveGraph is deprecated:DeprecationWarning")
 # A table of one's own has no benchmark in the repository.
 NAMES = [name for name in dataset_names() if name != "csv"]
+BENCHMARKS = card_benchmarks()
 
 
 @pytest.fixture(scope="module")
@@ -52,13 +53,18 @@ def test_base_rates_are_those_of_the_table(student):
 @pytest.mark.parametrize("name", NAMES)
 def test_croissant_metadata_is_valid(name, tmp_path):
     path = tmp_path / "croissant.json"
-    path.write_text(json.dumps(croissant(load_dataset(name), read_benchmark(card_benchmark(name)))))
+    path.write_text(json.dumps(croissant(load_dataset(name), read_benchmark(BENCHMARKS[name]))))
     metadata = mlcroissant.Dataset(jsonld=str(path)).metadata
     assert metadata.name == name
     assert not metadata.issues.errors
     assert {file.sha256 for file in metadata.distribution} == {
         file.sha256[0] for file in load_dataset(name).files
     }
+
+
+def test_the_namesake_comes_before_the_first():
+    assert BENCHMARKS["adult"] == "adult"
+    assert BENCHMARKS["ham10000"] == "ham10000-sex"
 
 
 def test_a_card_stays_where_the_data_is_not_at_hand(tmp_path):
@@ -79,6 +85,6 @@ def test_the_list_names_every_card(tmp_path):
     assert "(affect.md)" in text
 
 
-def test_a_dataset_without_benchmark():
+def test_a_dataset_without_benchmark(tmp_path):
     with pytest.raises(FairMTError, match="expected a benchmark of dataset 'csv', found none"):
-        card_benchmark("csv")
+        write_cards(["csv"], tmp_path / "raw", [], tmp_path)
