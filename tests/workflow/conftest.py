@@ -38,22 +38,46 @@ class Project:
 
     def run(self, command: str, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
         """Run a command of this installation in the project's folder."""
-        scripts = str(Path(sys.executable).parent)
-        environment = os.environ | {"PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}"} | variables
         return subprocess.run(
             [command, *arguments],
             cwd=self.folder,
-            env=environment,
+            env=_environment() | variables,
             capture_output=True,
             text=True,
             timeout=300,
         )
 
+    def start(self, command: str, *arguments: str) -> subprocess.Popen[bytes]:
+        """Start a command of this installation in a process group of its own; its output is lost."""
+        return subprocess.Popen(
+            [command, *arguments],
+            cwd=self.folder,
+            env=_environment(),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+    def do(self, command: str, *arguments: str) -> str:
+        """Run a command that has to succeed; its output."""
+        done = self.run(command, *arguments)
+        assert done.returncode == 0, f"{command} {' '.join(arguments)}\n{done.stdout}{done.stderr}"
+        return done.stdout + done.stderr
+
     def snakemake(self, *arguments: str, suite: str = "tiny") -> str:
         """Run Snakemake on a suite; its output. Fails the test if the workflow does."""
-        done = self.run("snakemake", "--config", f"suite={suite}", *arguments)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout + done.stderr
+        return self.do("snakemake", "--config", f"suite={suite}", *arguments)
+
+    def commit(self, message: str) -> None:
+        """Commit everything to the project's git repository."""
+        self.do("git", "add", "--all")
+        self.do("git", "-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "-qm", message)
+
+    def predictions(self, pattern: str = "*/*") -> dict[str, bytes]:
+        """The tiny suite's prediction files, by path; ``pattern`` is of benchmark and method."""
+        runs = self.folder / "results/tiny/runs"
+        found = runs.glob(f"{pattern}/*/seed*/predictions.parquet")
+        return {str(path.relative_to(runs)): path.read_bytes() for path in found}
 
     def planned(self, *arguments: str) -> dict[str, int]:
         """How many jobs of each rule a dry run would start."""
@@ -67,6 +91,11 @@ class Project:
         text = file.read_text()
         assert old in text, f"{old!r} is not in {path}"
         file.write_text(text.replace(old, new))
+
+
+def _environment() -> dict[str, str]:
+    """The environment with this installation's commands first."""
+    return os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
 
 
 def _create(folder: Path) -> Project:

@@ -14,25 +14,7 @@ pytestmark = pytest.mark.xdist_group("faults")
 
 UP_TO_DATE = "Data and pipelines are up to date."
 METRICS = Path("results/tiny/metrics.json")
-
-
-def _do(project: Project, command: str, *arguments: str) -> str:
-    done = project.run(command, *arguments)
-    assert done.returncode == 0, f"{command} {' '.join(arguments)}\n{done.stdout}{done.stderr}"
-    return done.stdout + done.stderr
-
-
-def _commit(project: Project, message: str) -> None:
-    _do(project, "git", "add", "--all")
-    _do(project, "git", "-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "-qm", message)
-
-
-def _predictions(project: Project) -> dict[str, bytes]:
-    runs = project.folder / "results/tiny/runs"
-    return {
-        str(path.relative_to(runs)): path.read_bytes()
-        for path in runs.glob("tiny/diff_eodd/*/seed*/predictions.parquet")
-    }
+DIFF_EODD = "tiny/diff_eodd"
 
 
 @pytest.fixture(scope="session")
@@ -50,13 +32,13 @@ def versioned_project(finished_project: Project, tmp_path_factory: pytest.TempPa
     for name in (".gitignore", ".dvcignore"):
         shutil.copy(ROOT / name, project.folder)
     shutil.rmtree(project.folder / ".snakemake", ignore_errors=True)
-    _do(project, "git", "init", "-q", "-b", "main")
-    _do(project, "dvc", "init", "-q")
-    _do(project, "dvc", "config", "core.analytics", "false")
-    before = _predictions(project)
-    _do(project, "dvc", "repro", "-q")
-    assert _predictions(project) == before
-    _commit(project, "Results")
+    project.do("git", "init", "-q", "-b", "main")
+    project.do("dvc", "init", "-q")
+    project.do("dvc", "config", "core.analytics", "false")
+    before = project.predictions(DIFF_EODD)
+    project.do("dvc", "repro", "-q")
+    assert project.predictions(DIFF_EODD) == before
+    project.commit("Results")
     return project
 
 
@@ -68,42 +50,41 @@ def versioned(versioned_project: Project, tmp_path: Path) -> Project:
 
 
 def test_a_clone_restores_runs_from_a_remote_and_trains_nothing(versioned, tmp_path):
-    assert UP_TO_DATE in _do(versioned, "dvc", "repro", "--dry", "--allow-missing")
+    assert UP_TO_DATE in versioned.do("dvc", "repro", "--dry", "--allow-missing")
     assert versioned.planned() == {}
-    _do(versioned, "dvc", "remote", "add", "-q", "-d", "folder", str(tmp_path / "remote"))
-    _commit(versioned, "A remote")
-    _do(versioned, "dvc", "push", "-q")
+    versioned.do("dvc", "remote", "add", "-q", "-d", "folder", str(tmp_path / "remote"))
+    versioned.commit("A remote")
+    versioned.do("dvc", "push", "-q")
     clone = Project(tmp_path / "clone")
-    _do(versioned, "git", "clone", "-q", str(versioned.folder), str(clone.folder))
-    assert UP_TO_DATE in _do(clone, "dvc", "repro", "--dry", "--allow-missing")
-    _do(clone, "dvc", "pull", "-q")
-    assert _predictions(clone) == _predictions(versioned)
+    versioned.do("git", "clone", "-q", str(versioned.folder), str(clone.folder))
+    assert UP_TO_DATE in clone.do("dvc", "repro", "--dry", "--allow-missing")
+    clone.do("dvc", "pull", "-q")
+    assert clone.predictions(DIFF_EODD) == versioned.predictions(DIFF_EODD)
     assert clone.planned("runs") == {}
 
 
 def test_an_edit_and_a_branch_never_mix_results(versioned):
-    before, metrics = _predictions(versioned), (versioned.folder / METRICS).read_bytes()
-    _do(versioned, "git", "switch", "-q", "-c", "other")
+    before, metrics = versioned.predictions(DIFF_EODD), (versioned.folder / METRICS).read_bytes()
+    versioned.do("git", "switch", "-q", "-c", "other")
     versioned.edit("baselines/diff_eodd/method.yaml", " 0.1,", " 0.15,")
-    assert UP_TO_DATE not in _do(versioned, "dvc", "repro", "--dry", "--allow-missing")
-    _do(versioned, "dvc", "repro", "-q")
+    assert UP_TO_DATE not in versioned.do("dvc", "repro", "--dry", "--allow-missing")
+    versioned.do("dvc", "repro", "-q")
     assert (versioned.folder / METRICS).read_bytes() != metrics
-    _commit(versioned, "Another knob")
-    _do(versioned, "git", "switch", "-q", "main")
-    _do(versioned, "dvc", "checkout", "-q")
-    assert _predictions(versioned) == before
+    versioned.commit("Another knob")
+    versioned.do("git", "switch", "-q", "main")
+    versioned.do("dvc", "checkout", "-q")
+    assert versioned.predictions(DIFF_EODD) == before
     assert (versioned.folder / METRICS).read_bytes() == metrics
-    assert UP_TO_DATE in _do(versioned, "dvc", "repro", "--dry", "--allow-missing")
+    assert UP_TO_DATE in versioned.do("dvc", "repro", "--dry", "--allow-missing")
     assert versioned.planned("runs") == {}
-    changed = json.loads(_do(versioned, "dvc", "metrics", "diff", "main", "other", "--json").strip())
+    changed = json.loads(versioned.do("dvc", "metrics", "diff", "main", "other", "--json").strip())
     assert any("diff_eodd" in key for key in changed["results/tiny/metrics.json"])
     assert not any("mtl_erm" in key for key in changed["results/tiny/metrics.json"])
 
 
 def test_an_experiment_in_a_folder_of_its_own_is_about_its_own_setting(versioned):
     before = (versioned.folder / METRICS).read_bytes()
-    _do(
-        versioned,
+    versioned.do(
         "dvc",
         "exp",
         "run",
@@ -115,7 +96,7 @@ def test_an_experiment_in_a_folder_of_its_own_is_about_its_own_setting(versioned
         "config/benchmarks/tiny.yaml:training.steps=10",
     )
     assert (versioned.folder / METRICS).read_bytes() == before
-    changed = json.loads(_do(versioned, "dvc", "metrics", "diff", "main", "steps", "--json").strip())
+    changed = json.loads(versioned.do("dvc", "metrics", "diff", "main", "steps", "--json").strip())
     assert {"diff_eodd", "mtl_erm"} <= {key.split(".")[1] for key in changed[str(METRICS)]}
     assert versioned.planned("runs") == {}
 
@@ -123,8 +104,8 @@ def test_an_experiment_in_a_folder_of_its_own_is_about_its_own_setting(versioned
 def test_a_comment_retrains_nothing(versioned):
     path = versioned.folder / "baselines/diff_eodd/method.py"
     path.write_text(path.read_text() + "\n# A remark.\n")
-    before = _predictions(versioned)
-    text = _do(versioned, "dvc", "repro")
+    before = versioned.predictions(DIFF_EODD)
+    text = versioned.do("dvc", "repro")
     assert "Running stage 'plan'" in text
     assert "Running stage 'train'" not in text
-    assert _predictions(versioned) == before
+    assert versioned.predictions(DIFF_EODD) == before

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -18,29 +16,10 @@ pytestmark = pytest.mark.xdist_group("faults")
 RESULTS = Path("results/tiny")
 
 
-def _predictions(project: Project) -> dict[str, bytes]:
-    runs = project.folder / RESULTS / "runs"
-    return {str(path.relative_to(runs)): path.read_bytes() for path in runs.rglob("predictions.parquet")}
-
-
-def _start(project: Project, *arguments: str) -> subprocess.Popen[bytes]:
-    """Snakemake in a process group of its own."""
-    scripts = str(Path(sys.executable).parent)
-    environment = os.environ | {"PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}"}
-    return subprocess.Popen(
-        ["snakemake", "--config", "suite=tiny", *arguments],
-        cwd=project.folder,
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-
-
 def _wait_for(project: Project, files: int) -> None:
     """Until so many runs have their predictions."""
     for _ in range(1200):
-        if len(_predictions(project)) >= files:
+        if len(project.predictions()) >= files:
             return
         time.sleep(0.1)
     raise AssertionError(f"expected {files} prediction files within two minutes")
@@ -48,10 +27,10 @@ def _wait_for(project: Project, files: int) -> None:
 
 @pytest.mark.parametrize("victim", ["all", "snakemake"])
 def test_killed_in_the_middle_of_training(finished, victim):
-    expected = _predictions(finished)
+    expected = finished.predictions()
     for path in (finished.folder / RESULTS / "runs").rglob("predictions.parquet"):
         path.unlink()
-    process = _start(finished, "--", "runs")
+    process = finished.start("snakemake", "--config", "suite=tiny", "--", "runs")
     # Two jobs run at a time: of three runs, one at least is complete for Snakemake too.
     _wait_for(finished, 3)
     if victim == "all":
@@ -61,11 +40,11 @@ def test_killed_in_the_middle_of_training(finished, victim):
     process.wait()
     complete = {
         path: (finished.folder / RESULTS / "runs" / path).stat().st_mtime_ns
-        for path in _predictions(finished)
+        for path in finished.predictions()
     }
     finished.snakemake("--unlock")
     finished.snakemake()
-    assert _predictions(finished) == expected
+    assert finished.predictions() == expected
     untouched = [
         path
         for path, changed in complete.items()
@@ -75,17 +54,17 @@ def test_killed_in_the_middle_of_training(finished, victim):
 
 
 def test_two_at_once_do_not_disturb_each_other(finished):
-    expected = _predictions(finished)
+    expected = finished.predictions()
     for path in (finished.folder / RESULTS / "runs").rglob("predictions.parquet"):
         path.unlink()
-    first = _start(finished, "--", "runs")
+    first = finished.start("snakemake", "--config", "suite=tiny", "--", "runs")
     _wait_for(finished, 1)
     second = finished.run("snakemake", "--config", "suite=tiny", "--", "runs")
     if first.poll() is None:
         assert second.returncode != 0
         assert "lock" in (second.stdout + second.stderr).lower()
     assert first.wait(timeout=120) == 0
-    assert _predictions(finished) == expected
+    assert finished.predictions() == expected
 
 
 def test_a_corrupted_checkpoint_is_no_start(finished):

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 from conftest import Project
-from test_dvc import _commit, _do
 
 server = pytest.importorskip("moto.server", reason="moto's server is not installed", exc_type=ImportError)
 pytest.importorskip("dvc_s3", reason="the extra `s3` is not installed")
@@ -40,14 +39,14 @@ def test_a_clone_pulls_what_was_pushed(endpoint, tmp_path):
         path = project.folder / name
         path.parent.mkdir(parents=True)
         path.write_bytes(content)
-    _do(project, "git", "init", "-q", "-b", "main")
-    _do(project, "dvc", "init", "-q")
-    _do(project, "dvc", "add", "-q", "runs")
-    _do(project, "dvc", "remote", "add", "-q", "-d", "store", "s3://store/fairmt")
-    _do(project, "dvc", "remote", "modify", "-q", "store", "endpointurl", endpoint)
-    _commit(project, "Runs")
-    _do(project, "dvc", "push", "-q")
+    project.do("git", "init", "-q", "-b", "main")
+    project.do("dvc", "init", "-q")
+    project.do("dvc", "add", "-q", "runs")
+    project.do("dvc", "remote", "add", "-q", "-d", "store", "s3://store/fairmt")
+    project.do("dvc", "remote", "modify", "-q", "store", "endpointurl", endpoint)
+    project.commit("Runs")
+    project.do("dvc", "push", "-q")
     clone = Project(tmp_path / "clone")
-    _do(project, "git", "clone", "-q", str(project.folder), str(clone.folder))
-    _do(clone, "dvc", "pull", "-q")
+    project.do("git", "clone", "-q", str(project.folder), str(clone.folder))
+    clone.do("dvc", "pull", "-q")
     assert {name: Path(clone.folder / name).read_bytes() for name in FILES} == FILES
