@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import pandas as pd
 
 from fairmt.reporting.evidence import Evidence
 from fairmt.reporting.ranks import front_scores
 from fairmt.reporting.summary import CRITERIA
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.lines import Line2D
 
 WIDTH = 7.0
 """Width of a figure in inches: that of a page's text block."""
@@ -53,3 +57,17 @@ def others_note(evidence: Evidence, page: Page) -> str:
         if count
         else ""
     )
+
+
+def others_handle() -> Line2D:
+    """The legend's entry for the methods that are not drawn with a colour of their own."""
+    from matplotlib.lines import Line2D
+
+    return Line2D([], [], color=OTHERS, marker="o", markersize=3, linewidth=0, label="other methods")
+
+
+def leave_empty(axis: Axes, why: str) -> None:
+    """A panel that says why there is nothing in it."""
+    axis.text(0.5, 0.5, why, ha="center", va="center", transform=axis.transAxes)
+    axis.set_xticks([])
+    axis.set_yticks([])

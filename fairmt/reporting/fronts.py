@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from fairmt.reporting.context import Context
-from fairmt.reporting.drawn import OTHERS, WIDTH, Page, others_note
+from fairmt.reporting.drawn import OTHERS, WIDTH, Page, leave_empty, others_handle, others_note
 from fairmt.reporting.evidence import Evidence
 from fairmt.reporting.palette import Style, styles
 from fairmt.reporting.summary import CRITERIA, SYMBOLS, headline, summarise
@@ -93,9 +93,7 @@ def _draw_panel(
     if competing.empty:
         # Runs without a gap: one task's cannot be measured, so their mean cannot.
         why = "no results" if panel.empty else "not measured: in one task,\na group has too few samples"
-        axis.text(0.5, 0.5, why, ha="center", va="center", transform=axis.transAxes)
-        axis.set_xticks([])
-        axis.set_yticks([])
+        leave_empty(axis, why)
         return
     others = competing[~competing["method"].isin(list(style))]
     axis.scatter(others["x"], others["y"], color=OTHERS, s=8, linewidths=0, zorder=1)
@@ -187,9 +185,7 @@ def _add_legend(figure: Figure, context: Context, style: Mapping[str, Style]) ->
         for name in style
     ]
     if len(style) < len(context.competitors):
-        handles.append(
-            Line2D([], [], color=OTHERS, marker="o", markersize=3, linewidth=0, label="other methods")
-        )
+        handles.append(others_handle())
     handles.append(Line2D([], [], color=_GREY, linestyle=_STAIRS, linewidth=0.9, label="Pareto front"))
     if context.controls:
         handles.append(

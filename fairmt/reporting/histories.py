@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from fairmt.reporting.drawn import WIDTH, Page
+from fairmt.reporting.drawn import WIDTH, Page, leave_empty
 from fairmt.reporting.evidence import Evidence
 from fairmt.reporting.palette import styles
 from fairmt.reporting.summary import summarise
@@ -70,9 +70,7 @@ def draw_training(evidence: Evidence, page: Page) -> Figure:
 
 def _draw_panel(axis: Axes, panel: pd.DataFrame, colours: dict[str, str]) -> None:
     if panel.empty:
-        axis.text(0.5, 0.5, "no method logs it here", ha="center", va="center", transform=axis.transAxes)
-        axis.set_xticks([])
-        axis.set_yticks([])
+        leave_empty(axis, "no method logs it here")
         return
     dashes = _dashes(panel)
     for (method, knob, value), curve in panel.groupby(["method", "knob", "knob_value"], sort=False):

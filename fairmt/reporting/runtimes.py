@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from fairmt.reporting.costs import cost_table
-from fairmt.reporting.drawn import OTHERS, WIDTH, Page, others_note
+from fairmt.reporting.drawn import OTHERS, WIDTH, Page, leave_empty, others_handle, others_note
 from fairmt.reporting.evidence import Evidence
 from fairmt.reporting.frames import main_table
 from fairmt.reporting.palette import Style, styles
@@ -67,9 +67,7 @@ def draw_runtime(evidence: Evidence, page: Page) -> Figure:
         for name, (colour, marker) in style.items()
     ]
     if len(style) < len(evidence.context.competitors):
-        handles.append(
-            Line2D([], [], color=OTHERS, marker="o", markersize=3, linewidth=0, label="other methods")
-        )
+        handles.append(others_handle())
     figure.legend(handles=handles, loc="outside lower center", ncols=6, frameon=False)
     figure.suptitle(
         f"Step time over {context.suite.reference}'s and the gap at the selected knob value, test split, "
@@ -81,9 +79,7 @@ def draw_runtime(evidence: Evidence, page: Page) -> Figure:
 
 def _draw_panel(axis: Axes, panel: pd.DataFrame, style: dict[str, Style]) -> None:
     if panel.empty:
-        axis.text(0.5, 0.5, "not measured", ha="center", va="center", transform=axis.transAxes)
-        axis.set_xticks([])
-        axis.set_yticks([])
+        leave_empty(axis, "not measured")
         return
     others = panel[~panel["method"].isin(list(style))]
     axis.scatter(others["x"], others["y"], color=OTHERS, s=8, linewidths=0, zorder=1)
