@@ -60,7 +60,7 @@ def one_gpu(
         return
     locks.mkdir(parents=True, exist_ok=True)
     before = environment.get(VARIABLE)
-    for place, name in itertools.product(itertools.count(), names):
+    for place, name in ((place, name) for place in itertools.count() for name in names):
         with (locks / f"{name.replace('/', '_')}.{place}").open("w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
