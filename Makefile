@@ -6,7 +6,7 @@ STAMP := $(VENV)/installed
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test reproduce restore evaluate extend tables report lint lock licences clean
+.PHONY: help install demo test reproduce restore evaluate extend tables report lint lock audit licences clean
 
 help: ## This list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -43,14 +43,20 @@ tables: $(STAMP) ## Tables, figures, claims and report of a suite from its store
 report: $(STAMP) ## Snakemake's own report with provenance of every file: report.zip
 	snakemake --config suite=$(SUITE) --report report.zip
 
-lint: $(STAMP) ## Format and type checks
+lint: $(STAMP) ## Format, types, rules
 	ruff format --check .
 	ruff check .
 	mypy
 	snakefmt --check Snakefile workflow baselines
+	snakemake --lint
 
 lock: $(STAMP) ## Whether dvc.lock agrees with configuration and code: "Data and pipelines are up to date."
 	dvc repro --dry --allow-missing
+
+audit: $(STAMP) ## Known vulnerabilities of the pinned dependencies, by pip-audit; needs pypi.org
+	$(PYTHON) -m venv $(VENV)/audit
+	$(VENV)/audit/bin/python -m pip install --quiet pip-audit
+	$(VENV)/audit/bin/pip-audit --requirement requirements.lock --no-deps --disable-pip --strict
 
 licences: $(STAMP) ## docs/licences.md: the licences of everything that is installed
 	python docs/licences.py > docs/licences.md

@@ -38,6 +38,11 @@ def test_a_second_run_does_nothing(finished):
     assert "Nothing to be done" in finished.snakemake()
 
 
+def test_snakemake_has_nothing_to_say_about_the_rules(finished):
+    done = finished.run("snakemake", "--config", "suite=tiny", "--lint")
+    assert done.returncode == 0, done.stderr
+
+
 def test_a_deleted_prediction_file_rebuilds_one_run_with_equal_numbers(finished):
     path = next((finished.folder / "results/tiny").glob("runs/tiny/diff_eodd/*/seed1/predictions.parquet"))
     before = path.read_bytes()

@@ -7,6 +7,8 @@ rule fetch:
     wildcard_constraints:
         dataset="[^/]+",
         file="[^/]+",
+    conda:
+        "../envs/fairmt.yaml"
     resources:
         downloads=1,
     shell:
@@ -23,6 +25,8 @@ rule prepare:
         "data/prepared/{folder}/prepare.log",
     wildcard_constraints:
         folder=suite.prepared_pattern,
+    conda:
+        "../envs/fairmt.yaml"
     params:
         arguments=lambda wildcards: suite.prepare_arguments(wildcards.folder),
     shell:

@@ -8,6 +8,8 @@ rule evaluate:
         suite.results / "evaluations/{benchmark}/{method}/{digest}.parquet",
     log:
         suite.results / "evaluations/{benchmark}/{method}/{digest}.log",
+    conda:
+        "../envs/fairmt.yaml"
     resources:
         mem_mb=2000,
     params:
@@ -27,6 +29,8 @@ rule gather:
         update(suite.results / "provenance.json"),
     log:
         suite.results / "logs/gather.log",
+    conda:
+        "../envs/fairmt.yaml"
     params:
         suite=suite.name,
         # Another list of evaluations is a reason to gather again, whatever their age.

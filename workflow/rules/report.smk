@@ -22,6 +22,8 @@ rule table:
         ),
     log:
         suite.results / "logs/table.log",
+    conda:
+        "../envs/fairmt.yaml"
     params:
         suite=suite.name,
     shell:
@@ -48,6 +50,8 @@ rule figure:
         ),
     log:
         suite.results / "logs/figure.log",
+    conda:
+        "../envs/fairmt.yaml"
     params:
         suite=suite.name,
     shell:
@@ -66,6 +70,8 @@ rule claims:
         ),
     log:
         suite.results / "logs/claims.log",
+    conda:
+        "../envs/fairmt.yaml"
     params:
         suite=suite.name,
     shell:
@@ -86,6 +92,8 @@ rule html:
         ),
     log:
         suite.results / "logs/report.log",
+    conda:
+        "../envs/fairmt.yaml"
     params:
         suite=suite.name,
     shell:

@@ -4,13 +4,16 @@ rule train:
     input:
         suite.training_files,
     output:
-        [f"{suite.run_pattern}/{name}" for name in TRAINING_FILES],
+        [f"{suite.run_pattern}/{name}" for name in TRAINING_FILES[1:]],
+        predictions=f"{suite.run_pattern}/{TRAINING_FILES[0]}",
     log:
         f"{suite.run_pattern}/log.txt",
     benchmark:
         f"{suite.run_pattern}/benchmark.jsonl"
     wildcard_constraints:
         method=suite.trained_pattern,
+    conda:
+        "../envs/fairmt.yaml"
     threads: 1
     resources:
         gpu=lambda wildcards: suite.resource(wildcards, "gpu", 0),
@@ -21,7 +24,7 @@ rule train:
     shell:
         "fairmt --log {log:q} train {wildcards.benchmark:q} {wildcards.method:q} --knob {params.knob}"
         " --seed {wildcards.seed} --expect-hash {wildcards.hash8} --threads {threads}"
-        " --out $(dirname {output[0]:q})"
+        " --out $(dirname {output.predictions:q})"
 
 
 # The controls know the answers: their rule, and no other before evaluation, reads the solution.
@@ -29,11 +32,14 @@ rule control:
     input:
         suite.control_files,
     output:
-        [f"{suite.run_pattern}/{name}" for name in RUN_FILES],
+        [f"{suite.run_pattern}/{name}" for name in RUN_FILES[1:]],
+        predictions=f"{suite.run_pattern}/{RUN_FILES[0]}",
     log:
         f"{suite.run_pattern}/log.txt",
     wildcard_constraints:
         method=suite.control_pattern,
+    conda:
+        "../envs/fairmt.yaml"
     shell:
         "fairmt --log {log:q} control {wildcards.benchmark:q} {wildcards.method:q} --seed {wildcards.seed}"
-        " --expect-hash {wildcards.hash8} --out $(dirname {output[0]:q})"
+        " --expect-hash {wildcards.hash8} --out $(dirname {output.predictions:q})"
