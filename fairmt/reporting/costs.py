@@ -21,9 +21,9 @@ def cost_table(evidence: Evidence) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Columns benchmark, method, runs; step_seconds, wall_seconds, peak_memory_mb and parameters: the
-        mean over seeds of the mean over knob values, with ``_low`` and ``_high`` of its t interval; and
-        relative_step_time, over the reference's on the same benchmark.
+        Columns benchmark, method, runs; step_seconds, step_cpu_seconds, wall_seconds, peak_memory_mb and
+        parameters: the mean over seeds of the mean over knob values, with ``_low`` and ``_high`` of its t
+        interval; and relative_step_time, over the reference's on the same benchmark.
     """
     rows = evidence.metrics[evidence.metrics["split"] == TRAINING]
     rows = rows[rows["metric"].isin(COSTS) & rows["method"].isin(evidence.context.competitors)]
@@ -58,7 +58,7 @@ def cost_table(evidence: Evidence) -> pd.DataFrame:
 
 def cost_sections(table: pd.DataFrame, context: Context) -> list[Section]:
     """One printed table per benchmark."""
-    header = ("Method", "Step, ms", "Relative", "Run, s", "Memory, MiB", "Parameters", "Runs")
+    header = ("Method", "Step, ms", "Relative", "Step, CPU ms", "Run, s", "Memory, MiB", "Parameters", "Runs")
     sections = []
     for name, info in context.benchmarks.items():
         rows = [_cells(row) for row in records(table[table["benchmark"] == name])]
@@ -73,6 +73,7 @@ def _cells(row: dict[str, Any]) -> list[Cell]:
         Cell(row["method"]),
         _with_interval(row, "step_seconds", 1000, 2),
         _plain(row["relative_step_time"], "{:.2f}"),
+        _with_interval(row, "step_cpu_seconds", 1000, 2),
         _with_interval(row, "wall_seconds", 1, 1),
         _plain(row["peak_memory_mb"], "{:.0f}"),
         _plain(row["parameters"], "{:,.0f}"),

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 import pandas as pd
-from matplotlib.colors import to_hex, to_rgb
+from matplotlib.colors import to_hex, to_rgb, to_rgba
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
@@ -97,20 +97,17 @@ def draw_groups(evidence: Evidence, page: Page) -> Figure:
 
 def _draw_panel(axis: Axes, panel: pd.DataFrame, methods: list[str], groups: list[str]) -> None:
     step = 0.8 / max(len(groups), 1)
-    for place, method in enumerate(methods):
-        rows = panel[panel["method"] == method].set_index("group")
-        for index, group in enumerate(groups):
-            if group not in rows.index:
-                continue
-            before, after, clear = rows.loc[group, ["before", "after", "clear"]]
-            y = place + step * (index - (len(groups) - 1) / 2)
-            colour = COLOURS[1 + index % (len(COLOURS) - 1)]
-            axis.plot(
-                [before, after], [y, y], color=colour, linewidth=1.4, alpha=0.7 if clear else 0.3, zorder=2
-            )
-            axis.scatter([before], [y], s=14, facecolors="white", edgecolors=colour, linewidths=0.9, zorder=3)
-            filling = colour if clear else _paler(colour)
-            axis.scatter([after], [y], s=16, facecolors=filling, edgecolors=filling, zorder=4)
+    for index, group in enumerate(groups):
+        rows = panel[(panel["group"] == group) & panel["method"].isin(methods)]
+        heights = rows["method"].map(methods.index) + step * (index - (len(groups) - 1) / 2)
+        colour = COLOURS[1 + index % (len(COLOURS) - 1)]
+        lines = [to_rgba(colour, 0.7 if clear else 0.3) for clear in rows["clear"]]
+        fillings = [colour if clear else _paler(colour) for clear in rows["clear"]]
+        axis.hlines(heights, rows["before"], rows["after"], colors=lines, linewidth=1.4, zorder=2)
+        axis.scatter(
+            rows["before"], heights, s=14, facecolors="white", edgecolors=colour, linewidths=0.9, zorder=3
+        )
+        axis.scatter(rows["after"], heights, s=16, facecolors=fillings, edgecolors=fillings, zorder=4)
     _widen(axis)
     axis.set_yticks(range(len(methods)), methods)
     axis.set_ylim(max(len(methods), 1) - 0.5, -0.5)

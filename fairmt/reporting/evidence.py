@@ -55,7 +55,7 @@ class Evidence:
     def tasks(self, benchmark: str, method: str, criterion: str, metric: str) -> pd.DataFrame:
         """A headline metric of a method's selected knob value: seeds are rows, tasks are columns."""
         rows = self._task_rows.get((benchmark, method, criterion, metric), self._nothing)
-        return rows.pivot_table("value", "seed", "task", dropna=False)
+        return rows.pivot(index="seed", columns="task", values="value")
 
     def mean(self, benchmark: str, method: str, criterion: str, metric: str) -> pd.Series:
         """Mean over tasks of a headline metric of the selected knob value, per seed."""
@@ -73,6 +73,12 @@ class Evidence:
         That of the reference cannot be measured with any seed, or its mean is no larger than groups dealt
         out at random would have.
         """
+        key = benchmark, reference, criterion
+        if key not in self._left_out:
+            self._left_out[key] = self._find_left_out(*key)
+        return self._left_out[key]
+
+    def _find_left_out(self, benchmark: str, reference: str, criterion: str) -> dict[str, str]:
         gap, floor = (
             self.tasks(benchmark, reference, criterion, metric).mean()
             for metric in (criterion, f"{criterion}_floor")
@@ -89,15 +95,20 @@ class Evidence:
     def benefits(self, benchmark: str, method: str, criterion: str) -> pd.DataFrame:
         """Benefit of each group of the training attribute: rows (seed, task, cell), a column per group."""
         rows = self._benefit_rows.get((benchmark, method, criterion), self._nothing)
-        return rows.pivot_table("value", ["seed", "task", "metric"], "group", dropna=False)
+        return rows.pivot(index=["seed", "task", "metric"], columns="group", values="value")
 
     def front(self, benchmark: str, method: str, criterion: str) -> pd.DataFrame:
         """Mean over tasks of utility and gap on the test split: rows (seed, knob_value)."""
         rows = self._front_rows.get((benchmark, method), self._nothing)
         rows = rows[rows["metric"].isin(["utility", criterion])]
-        return rows.pivot_table("value", ["seed", "knob_value"], "metric", dropna=False).reindex(
+        return rows.pivot(index=["seed", "knob_value"], columns="metric", values="value").reindex(
             columns=["utility", criterion]
         )
+
+    @cached_property
+    def _left_out(self) -> dict[tuple[str, str, str], dict[str, str]]:
+        """What `left_out` has found: every method's numbers ask for it."""
+        return {}
 
     # Rows by their keys: claims and tables ask for thousands of small parts of one large frame.
 

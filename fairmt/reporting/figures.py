@@ -86,7 +86,7 @@ def save_figures(metrics: pd.DataFrame, context: Context, out: Path) -> list[Pat
             figure = drawings[kind](evidence, Page(parts, drawn))
             # Lay out once, for both formats.
             figure.draw_without_rendering()
-            figure.set_layout_engine("none")
+            figure.set_layout_engine(None)
             for ending, metadata in (("png", {"Software": None}), ("pdf", {"CreationDate": None})):
                 path = out / f"{name}.{ending}"
                 with atomic(path) as temporary:

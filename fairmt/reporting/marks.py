@@ -40,7 +40,7 @@ def mark_best(rows: pd.DataFrame, keys: Sequence[str], metrics: Sequence[str]) -
             (*key, method, mark)
             for key, block in eligible[eligible["metric"] == metric].groupby(list(keys))
             for method, mark in _marks(
-                block.pivot_table("value", "seed", "method", dropna=False), metric in HIGHER_IS_BETTER
+                block.pivot(index="seed", columns="method", values="value"), metric in HIGHER_IS_BETTER
             ).items()
         ]
         columns = [*keys, "method", f"{metric}_mark"]

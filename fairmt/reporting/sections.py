@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 
 from fairmt.reporting.context import Context
@@ -79,14 +81,12 @@ def group_sections(table: pd.DataFrame, context: Context) -> list[Section]:
 
 def _by_group(block: pd.DataFrame) -> pd.DataFrame:
     """One row per method and criterion; a column per group, and its ``_low`` and ``_high``."""
-    keys = ["method", "criterion", "control", "within_tolerance"]
-    rows = []
-    for key, cells in block.groupby(keys, sort=False):
-        row = dict(zip(keys, key, strict=True))
-        for cell in records(cells):
-            row |= {f"{cell['group']}{end}": cell[f"utility{end}"] for end in ("", "_low", "_high")}
-        rows.append(row)
-    return pd.DataFrame(rows)
+    rows: dict[tuple[str, str], dict[str, Any]] = {}
+    for cell in records(block):
+        row = rows.setdefault((cell["method"], cell["criterion"]), {})
+        row |= {name: cell[name] for name in ("method", "criterion", "control", "within_tolerance")}
+        row |= {f"{cell['group']}{end}": cell[f"utility{end}"] for end in ("", "_low", "_high")}
+    return pd.DataFrame(list(rows.values()))
 
 
 def _notes(block: pd.DataFrame) -> list[str]:

@@ -6,6 +6,7 @@ import json
 import shutil
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from conftest import ROOT, Project
 
@@ -80,6 +81,24 @@ def test_an_edit_and_a_branch_never_mix_results(versioned):
     changed = json.loads(versioned.do("dvc", "metrics", "diff", "main", "other", "--json").strip())
     assert any("diff_eodd" in key for key in changed["results/tiny/metrics.json"])
     assert not any("mtl_erm" in key for key in changed["results/tiny/metrics.json"])
+
+
+def test_plots_of_two_commits_show_the_numbers_of_each(versioned):
+    versioned.do("git", "switch", "-q", "-c", "other")
+    versioned.edit("baselines/diff_eodd/method.yaml", " 0.1,", " 0.15,")
+    versioned.do("dvc", "repro", "-q")
+    versioned.commit("Another knob")
+    text = versioned.do("dvc", "plots", "diff", "main", "other", "--json", "--out", "plots")
+    data = json.loads(text[text.index("{") :])["data"]
+    images, [table] = data["results/tiny/figures/fronts.png"], data["results/tiny/tables/main.csv"]
+    assert {entry["revisions"][0] for entry in images} == {"main", "other"}
+    points = pd.DataFrame(table["content"]["data"]["values"]).astype({"utility": float})
+    for revision, rows in points.groupby("rev"):
+        versioned.do("git", "switch", "-q", str(revision))
+        stored = pd.read_csv(versioned.folder / "results/tiny/tables/main.csv")
+        assert rows["utility"].to_list() == pytest.approx(stored["utility"].to_list())
+    assert len(set(points.loc[points["method"] == "diff_eodd", "utility"])) == 2
+    assert len(set(points.loc[points["method"] == "mtl_erm", "utility"])) == 1
 
 
 def test_an_experiment_in_a_folder_of_its_own_is_about_its_own_setting(versioned):
