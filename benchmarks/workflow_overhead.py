@@ -4,8 +4,8 @@
     python benchmarks/workflow_overhead.py planning 5000
 
 The first runs one seed and one knob value of a suite from nothing, the second times a call that has
-nothing to do, on so many finished runs. Both work in a temporary clone of this repository's last commit; the raw data
-come from `FAIRMT_MIRRORS`.
+nothing to do, on so many finished runs. Both work in a temporary clone of this repository's last
+commit; the raw data come from `FAIRMT_MIRRORS`.
 """
 
 from __future__ import annotations
