@@ -80,6 +80,10 @@ class Context:
         """The suite's methods without the controls, in the suite's order."""
         return [name for name in self.suite.methods if name not in self.controls]
 
+    def untrained(self, benchmark: str) -> list[str]:
+        """Methods that the suite leaves out on a benchmark to train less: tables name them in one line."""
+        return [name for name in self.suite.methods if name not in self.suite.scope(benchmark).methods]
+
     def only(self, methods: Collection[str]) -> Context:
         """The context with these of the suite's methods and no others."""
         kept = tuple(name for name in self.suite.methods if name in methods)

@@ -20,7 +20,7 @@ _CHOICE = ["within_tolerance", "validation_utility", "validation_unfairness"]
 
 
 def main_table(evidence: Evidence) -> pd.DataFrame:
-    """Headline results: one row per benchmark, criterion and method of the suite.
+    """Headline results: one row per benchmark, criterion and method that the suite trains there.
 
     Gaps are those of the training attribute; all values are means over tasks. A method without
     results has a row with a note and no numbers.
@@ -45,6 +45,7 @@ def main_table(evidence: Evidence) -> pd.DataFrame:
         for name, info in context.benchmarks.items()
         for criterion in CRITERIA
         for method in _order(context)
+        if method not in context.untrained(name)
     ]
     wide = wide.drop(columns=["variant", "attribute", "control"])
     table = pd.DataFrame(slots, columns=_KEYS[:6]).merge(

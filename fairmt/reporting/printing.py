@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -29,14 +29,23 @@ def split(block: pd.DataFrame, cells: Callable[[Row], list[Cell]]) -> tuple[list
 
 
 def absent(context: Context, benchmark: str, width: int) -> tuple[list[list[Cell]], list[str]]:
-    """Rows of dashes, ``width`` cells long, of the methods that a benchmark excludes, and the reasons."""
+    """Rows of dashes, ``width`` cells long, of the methods that cannot be trained on a benchmark, and notes.
+
+    The notes say why, and name the methods that the suite trains on other benchmarks only.
+    """
+    untrained = context.untrained(benchmark)
     reasons = {
         method: context.unsupported[benchmark, method]
         for method in context.suite.methods
-        if (benchmark, method) in context.unsupported
+        if (benchmark, method) in context.unsupported and method not in untrained
     }
     rows = [[Cell(method), *[Cell(DASH)] * (width - 1)] for method in reasons]
-    return rows, [f"{method} {reason}." for method, reason in reasons.items()]
+    return rows, [f"{method} {reason}." for method, reason in reasons.items()] + untrained_note(untrained)
+
+
+def untrained_note(methods: Sequence[str]) -> list[str]:
+    """The line that names methods without a row; none if there are none."""
+    return [f"Trained on other benchmarks of the suite only: {', '.join(methods)}."] if methods else []
 
 
 def heading(context: Context, benchmark: str, attribute: str | None = None) -> str:

@@ -9,7 +9,7 @@ import pandas as pd
 from fairmt.reporting.context import Context
 from fairmt.reporting.frames import LEFT_OUT, MAIN, SINGLE_TASK
 from fairmt.reporting.layout import DASH, Cell, Section
-from fairmt.reporting.printing import absent, criterion, heading, knob, number, records, split
+from fairmt.reporting.printing import absent, criterion, heading, knob, number, records, split, untrained_note
 from fairmt.reporting.summary import CRITERIA, HEADLINE, SYMBOLS
 
 
@@ -30,7 +30,8 @@ def main_sections(table: pd.DataFrame, context: Context) -> list[Section]:
             ],
         )
         title = f"{heading(context, benchmark)}; knob selected for {SYMBOLS[selected_for]}"
-        sections.append(Section(title, header, rows, controls, _notes(block), text_columns=2))
+        notes = _notes(block) + untrained_note(context.untrained(str(benchmark)))
+        sections.append(Section(title, header, rows, controls, notes, text_columns=2))
     return sections
 
 

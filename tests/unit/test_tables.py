@@ -323,6 +323,21 @@ def test_a_benchmark_that_trains_fewer_methods_ranks_nobody():
     assert row_of(table, method="fairmt_eo", criterion="delta_eo")["pairs"] == 6
 
 
+def test_methods_that_a_benchmark_does_not_train_have_one_line_and_no_rows():
+    suite = make_suite(benchmarks=("one", "two"), reduced={"two": {"methods": ("mtl_erm", "fairmt_eo")}})
+    metrics = make_metrics(suite)
+    metrics = metrics[metrics["method"].isin(["mtl_erm", "fairmt_eo"]) | (metrics["benchmark"] == "one")]
+    evidence = Evidence(metrics, make_context(suite))
+    others = [name for name in suite.methods if name not in ("mtl_erm", "fairmt_eo")]
+    for name in ("main", "tasks", "groups", "costs"):
+        table = tables.TABLES[name]
+        for section in table.sections(table.build(evidence), evidence.context):
+            methods = [row[0].text for row in [*section.rows, *section.controls]]
+            line = f"Trained on other benchmarks of the suite only: {', '.join(others)}."
+            assert (line in section.notes) == section.title.startswith("two")
+            assert bool(set(others) & set(methods)) != section.title.startswith("two")
+
+
 def test_seeds_that_a_benchmark_lacks_are_left_out_of_means_over_benchmarks():
     suite = make_suite(benchmarks=("one", "two"), seeds=5)
     metrics = make_metrics(suite)
