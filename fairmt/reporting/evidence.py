@@ -54,8 +54,11 @@ class Evidence:
 
     def tasks(self, benchmark: str, method: str, criterion: str, metric: str) -> pd.DataFrame:
         """A headline metric of a method's selected knob value: seeds are rows, tasks are columns."""
-        rows = self._task_rows.get((benchmark, method, criterion, metric), self._nothing)
-        return rows.pivot(index="seed", columns="task", values="value")
+        key = benchmark, method, criterion, metric
+        if key not in self._tasks:
+            rows = self._task_rows.get(key, self._nothing)
+            self._tasks[key] = rows.pivot(index="seed", columns="task", values="value")
+        return self._tasks[key]
 
     def mean(self, benchmark: str, method: str, criterion: str, metric: str) -> pd.Series:
         """Mean over tasks of a headline metric of the selected knob value, per seed."""
@@ -104,6 +107,11 @@ class Evidence:
         return rows.pivot(index=["seed", "knob_value"], columns="metric", values="value").reindex(
             columns=["utility", criterion]
         )
+
+    @cached_property
+    def _tasks(self) -> dict[tuple[str, str, str, str], pd.DataFrame]:
+        """What `tasks` has made: the reference's is asked for with every method."""
+        return {}
 
     @cached_property
     def _left_out(self) -> dict[tuple[str, str, str], dict[str, str]]:

@@ -199,4 +199,4 @@ def _add_legend(figure: Figure, context: Context, style: Mapping[str, Style]) ->
                 label="control (gap, utility)",
             )
         )
-    figure.legend(handles=handles, loc="outside lower center", ncols=6, frameon=False)
+    figure.legend(handles=handles, loc="outside lower center", ncols=5, frameon=False)
