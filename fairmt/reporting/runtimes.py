@@ -48,7 +48,6 @@ def runtime_points(evidence: Evidence) -> pd.DataFrame:
 def draw_runtime(evidence: Evidence, page: Page) -> Figure:
     """Draw the points; a row of panels per two benchmarks, each with a panel per criterion."""
     points, style = runtime_points(evidence), styles(page.methods)
-    context = evidence.context.on(page.parts)
     slots = [(name, criterion) for name in page.parts for criterion in CRITERIA]
     columns = min(_COLUMNS, len(slots))
     lines = math.ceil(len(slots) / columns)
@@ -56,7 +55,7 @@ def draw_runtime(evidence: Evidence, page: Page) -> Figure:
     axes = figure.subplots(lines, columns, squeeze=False).ravel()
     for axis, (name, criterion) in zip(axes, slots, strict=False):
         panel = points[(points["benchmark"] == name) & (points["criterion"] == criterion)]
-        axis.set_title(f"{name} ({context.benchmarks[name].attribute})", fontsize=7)
+        axis.set_title(name, fontsize=7)
         axis.set_ylabel(f"{SYMBOLS[criterion]} (%)", labelpad=1)
         axis.set_xlabel("step time, relative", fontsize=7)
         _draw_panel(axis, panel, style)
@@ -69,9 +68,10 @@ def draw_runtime(evidence: Evidence, page: Page) -> Figure:
     if len(style) < len(evidence.context.competitors):
         handles.append(others_handle())
     figure.legend(handles=handles, loc="outside lower center", ncols=6, frameon=False)
+    reference = evidence.context.suite.reference
     figure.suptitle(
-        f"Step time over {context.suite.reference}'s and the gap at the selected knob value, test split, "
-        "mean and 95 % t interval over seeds;\nlower left is better" + others_note(evidence, page),
+        f"Step time over {reference}'s and the gap at the selected knob value, test split,\n"
+        "mean and 95 % t interval over seeds; lower left is better" + others_note(evidence, page),
         fontsize=8,
     )
     return figure
