@@ -72,7 +72,7 @@ def measure_suite(folder: Path, name: str) -> None:
         ("of which training and predicting, mean", round(np.mean(steps), 2)),
         ("share of jobs' time outside training", f"{100 * (1 - sum(steps) / sum(jobs)):.0f} %"),
         (
-            f"share of wall time x {cores} cores outside training",
+            f"share of wall time x {cores} cores outside training, an external method's jobs included",
             f"{100 * (1 - sum(steps) / training / cores):.0f} %",
         ),
         ("peak memory of a job in MB, median and largest", f"{np.median(memory):.0f}, {max(memory):.0f}"),
