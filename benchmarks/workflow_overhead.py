@@ -23,6 +23,7 @@ import numpy as np
 from ruamel.yaml import YAML
 from tabulate import tabulate
 
+from fairmt.runs import plan_suite
 from fairmt.workflow import RUN_FILES, TRAINING_FILES
 
 ROOT = Path(__file__).parents[1]
@@ -53,7 +54,7 @@ def measure_suite(folder: Path, name: str) -> None:
         scope.update({key: 1 for key in ("seeds", "knobs") if key in scope})
     yaml.dump(suite, path)
     # Data first: fetching and preparing happen once, whatever the number of runs.
-    prepared = snakemake(folder, name, "--omit-from", "train", "control")
+    prepared = snakemake(folder, name, "--until", "prepare")
     training, after = snakemake(folder, name, "--", "runs"), snakemake(folder, name)
     jobs, steps, memory = [], [], []
     for file in (folder / f"results/{name}/runs").rglob("benchmark.jsonl"):
@@ -82,13 +83,9 @@ def measure_suite(folder: Path, name: str) -> None:
 
 def measure_planning(folder: Path, runs: int) -> None:
     """A call on finished runs, which are empty files here: Snakemake looks at names and times only."""
-    from fairmt.runs import plan_suite
-
     os.chdir(folder)
     path = Path("config/suites/quick-all.yaml")
-    path.with_name("many.yaml").write_text(path.read_text(encoding="utf-8"), encoding="utf-8")
-    suite = yaml.load(path)
-    suite |= {"seeds": SEEDS, "knobs": KNOBS}
+    suite = yaml.load(path) | {"seeds": SEEDS, "knobs": KNOBS}
     copies = math.ceil(runs / (SEEDS * KNOBS * len(suite["methods"])))
     suite["benchmarks"] = [f"many{i}" for i in range(copies)]
     for i, name in enumerate(suite["benchmarks"]):

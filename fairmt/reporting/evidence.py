@@ -76,12 +76,6 @@ class Evidence:
         That of the reference cannot be measured with any seed, or its mean is no larger than groups dealt
         out at random would have.
         """
-        key = benchmark, reference, criterion
-        if key not in self._left_out:
-            self._left_out[key] = self._find_left_out(*key)
-        return self._left_out[key]
-
-    def _find_left_out(self, benchmark: str, reference: str, criterion: str) -> dict[str, str]:
         gap, floor = (
             self.tasks(benchmark, reference, criterion, metric).mean()
             for metric in (criterion, f"{criterion}_floor")
@@ -111,11 +105,6 @@ class Evidence:
     @cached_property
     def _tasks(self) -> dict[tuple[str, str, str, str], pd.DataFrame]:
         """What `tasks` has made: the reference's is asked for with every method."""
-        return {}
-
-    @cached_property
-    def _left_out(self) -> dict[tuple[str, str, str], dict[str, str]]:
-        """What `left_out` has found: every method's numbers ask for it."""
         return {}
 
     # Rows by their keys: claims and tables ask for thousands of small parts of one large frame.
