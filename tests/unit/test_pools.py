@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from fairmt.fairness.pools import POOLS, power_mean, tail_mean
 
-values = st.lists(st.floats(0, 1e3) | st.just(0.0), min_size=1, max_size=12)
+# Without subnormals, whose mean with 0 rounds to 0.
+values = st.lists(st.floats(0, 1e3, allow_subnormal=False) | st.just(0.0), min_size=1, max_size=12)
 
 
 def of(pool, numbers):
