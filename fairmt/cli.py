@@ -406,8 +406,8 @@ def _report(options: argparse.Namespace) -> None:
     from fairmt.reporting.report import write_report
     from fairmt.results import read_results
 
-    suite, _, folder = read_results(options.suite)
-    write_report(suite, folder)
+    suite, metrics, folder = read_results(options.suite)
+    write_report(metrics, suite, folder)
 
 
 def _show(options: argparse.Namespace) -> None:

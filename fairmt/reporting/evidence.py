@@ -49,8 +49,9 @@ class Evidence:
 
     def outside_tolerance(self, method: str, criterion: str) -> list[str]:
         """Benchmarks on which the method's selected knob value costs more utility than allowed."""
-        rows = self.selected[(self.selected["method"] == method) & (self.selected["criterion"] == criterion)]
-        return sorted(rows.loc[~rows["within_tolerance"].astype(bool), "benchmark"].unique())
+        missed = self._outside_tolerance
+        rows = missed[(missed["method"] == method) & (missed["criterion"] == criterion)]
+        return sorted(rows["benchmark"])
 
     def tasks(self, benchmark: str, method: str, criterion: str, metric: str) -> pd.DataFrame:
         """A headline metric of a method's selected knob value: seeds are rows, tasks are columns."""
@@ -76,13 +77,16 @@ class Evidence:
         That of the reference cannot be measured with any seed, or its mean is no larger than groups dealt
         out at random would have.
         """
-        gap, floor = (
-            self.tasks(benchmark, reference, criterion, metric).mean()
-            for metric in (criterion, f"{criterion}_floor")
-        )
-        unmeasured = dict.fromkeys(gap.index[gap.isna()], "has too few samples in a group")
-        chance = gap.index[gap <= floor.reindex(gap.index)]
-        return dict(sorted((unmeasured | dict.fromkeys(chance, "is within chance")).items()))
+        key = benchmark, reference, criterion
+        if key not in self._left_out:
+            gap, floor = (
+                self.tasks(benchmark, reference, criterion, metric).mean()
+                for metric in (criterion, f"{criterion}_floor")
+            )
+            unmeasured = dict.fromkeys(gap.index[gap.isna()], "has too few samples in a group")
+            chance = dict.fromkeys(gap.index[gap <= floor.reindex(gap.index)], "is within chance")
+            self._left_out[key] = dict(sorted((unmeasured | chance).items()))
+        return self._left_out[key]
 
     def has_headline(self, benchmark: str, reference: str, criterion: str) -> bool:
         """Whether the mean of a gap over tasks can be measured, which one unmeasured task prevents."""
@@ -106,6 +110,16 @@ class Evidence:
     def _tasks(self) -> dict[tuple[str, str, str, str], pd.DataFrame]:
         """What `tasks` has made: the reference's is asked for with every method."""
         return {}
+
+    @cached_property
+    def _left_out(self) -> dict[tuple[str, str, str], dict[str, str]]:
+        """What `left_out` has found, for the same reason."""
+        return {}
+
+    @cached_property
+    def _outside_tolerance(self) -> pd.DataFrame:
+        rows = self.selected[~self.selected["within_tolerance"].astype(bool)]
+        return rows[["benchmark", "method", "criterion"]].drop_duplicates()
 
     # Rows by their keys: claims and tables ask for thousands of small parts of one large frame.
 

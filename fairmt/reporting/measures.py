@@ -71,10 +71,7 @@ def task_changes(
     left_out = evidence.left_out(benchmark, reference, criterion) if metric == criterion else {}
     kept = after.columns.difference(list(left_out))
     seeds = after.index.intersection(before.index)
-    return pd.Series(
-        {seed: mean_relative_change(after.loc[seed, kept], before.loc[seed, kept]) for seed in seeds},
-        dtype=float,
-    )
+    return pd.Series(mean_relative_change(after.loc[seeds, kept], before.loc[seeds, kept]), index=seeds)
 
 
 def difference_to_best(

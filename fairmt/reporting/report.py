@@ -19,9 +19,8 @@ from fairmt.reporting.captions import CAPTIONS
 from fairmt.reporting.claims import LEGEND, claims_section, judge, read_claims
 from fairmt.reporting.context import Context, read_context
 from fairmt.reporting.evidence import Evidence
-from fairmt.reporting.layout import Section
-from fairmt.reporting.names import figure_names, figure_pages
-from fairmt.reporting.tables import Table, tables_of
+from fairmt.reporting.names import figure_names, figure_pages, table_names
+from fairmt.reporting.tables import read_table, tables_of
 
 TEMPLATES = Path(__file__).parent / "templates"
 BLOCKS = (
@@ -35,14 +34,16 @@ BLOCKS = (
 """Tables that have a section of their own, with its anchor and heading."""
 
 
-def write_report(suite: Suite, results: Path) -> Path:
-    """Write ``report.html`` from the metrics, figures and provenance in a results folder.
+def write_report(metrics: pd.DataFrame, suite: Suite, results: Path) -> Path:
+    """Write ``report.html`` from metrics, and the tables, figures and provenance in a results folder.
 
     Parameters
     ----------
+    metrics : DataFrame
+        The suite's metrics in long form.
     suite : Suite
     results : Path
-        ``results/<suite>``, with metrics.parquet, provenance.json and figures/.
+        ``results/<suite>``, with provenance.json, tables/ and figures/.
 
     Returns
     -------
@@ -55,21 +56,29 @@ def write_report(suite: Suite, results: Path) -> Path:
         If one of these files is missing, or the claims, a benchmark or a method is invalid.
     """
     names = figure_names(suite)
-    for name in ("metrics.parquet", "provenance.json", *(f"figures/{name}.png" for name in names)):
+    for name in ("provenance.json", *(f"figures/{name}.png" for name in names)):
         if not (results / name).exists():
             raise FairMTError(f"{results / name}: no such file; the report needs it")
-    metrics = pd.read_parquet(results / "metrics.parquet")
     provenance = read_json(results / "provenance.json", "delete it and run the suite again")
+    tables = {name: read_table(results / f"tables/{name}.csv") for name in table_names(suite)}
     images = {name: (results / f"figures/{name}.png").read_bytes() for name in names}
     path = results / "report.html"
-    write_text(path, render(metrics, read_context(suite), provenance, images))
+    write_text(path, render(metrics, tables, read_context(suite), provenance, images))
     return path
 
 
 def render(
-    metrics: pd.DataFrame, context: Context, provenance: Mapping[str, Any], images: Mapping[str, bytes]
+    metrics: pd.DataFrame,
+    tables: Mapping[str, pd.DataFrame],
+    context: Context,
+    provenance: Mapping[str, Any],
+    images: Mapping[str, bytes],
 ) -> str:
-    """The page as text; ``images`` holds a PNG file for each figure."""
+    """The page as text: claims are judged on the metrics, tables printed as given.
+
+    ``tables`` has a frame for each of `fairmt.reporting.tables.TABLES` that the suite has, ``images`` a PNG
+    file for each figure.
+    """
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -84,7 +93,10 @@ def render(
         context=context,
         blocks=BLOCKS,
         suite=context.suite,
-        tables={name: _printed(table, evidence) for name, table in tables_of(context.suite).items()},
+        tables={
+            name: (table, table.sections(tables[name], context))
+            for name, table in tables_of(context.suite).items()
+        },
         claims=claims_section(outcomes),
         claims_legend=LEGEND,
         verdicts=Counter(outcome.verdict for outcome in outcomes),
@@ -95,10 +107,6 @@ def render(
         # Of every method on every benchmark it is in provenance.json: too long for a page.
         provenance={name: value for name, value in provenance.items() if name != "evaluations"},
     )
-
-
-def _printed(table: Table, evidence: Evidence) -> tuple[Table, list[Section]]:
-    return table, table.sections(table.build(evidence), evidence.context)
 
 
 def _data_url(png: bytes) -> str:

@@ -12,9 +12,8 @@ from matplotlib.lines import Line2D
 from fairmt.reporting.costs import cost_table
 from fairmt.reporting.drawn import OTHERS, WIDTH, Page, leave_empty, others_handle, others_note
 from fairmt.reporting.evidence import Evidence
-from fairmt.reporting.frames import main_table
 from fairmt.reporting.palette import Style, styles
-from fairmt.reporting.summary import CRITERIA, SYMBOLS
+from fairmt.reporting.summary import CRITERIA, SYMBOLS, headline, summarise
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -32,17 +31,14 @@ def runtime_points(evidence: Evidence) -> pd.DataFrame:
         Columns benchmark, criterion, method, x (step time over the reference's), y (gap in percent) and
         y_error, half of its 95 % t interval; methods without a measured step time have none.
     """
-    gaps = main_table(evidence)
-    gaps = gaps[~gaps["control"]]
+    keys = ["benchmark", "criterion", "method"]
+    rows = headline(evidence.selected, evidence.context)
+    rows = rows[(rows["task"] == "mean") & (rows["metric"] == rows["criterion"])]
+    gaps = summarise(rows[~rows["method"].isin(evidence.context.controls)], keys)
+    gaps = gaps.assign(y=100 * gaps["mean"], y_error=50 * (gaps["high"] - gaps["low"]))
     costs = cost_table(evidence)[["benchmark", "method", "relative_step_time"]]
-    points = gaps.merge(costs, on=["benchmark", "method"]).rename(columns={"relative_step_time": "x"})
-    parts = []
-    for criterion in CRITERIA:
-        part = points[points["criterion"] == criterion]
-        error = 50 * (part[f"{criterion}_high"] - part[f"{criterion}_low"])
-        parts.append(part.assign(y=100 * part[criterion], y_error=error))
-    found = pd.concat(parts)[["benchmark", "criterion", "method", "x", "y", "y_error"]]
-    return found.dropna(subset=["x", "y"])
+    points = gaps.merge(costs.rename(columns={"relative_step_time": "x"}), on=["benchmark", "method"])
+    return points[[*keys, "x", "y", "y_error"]].dropna(subset=["x", "y"])
 
 
 def draw_runtime(evidence: Evidence, page: Page) -> Figure:

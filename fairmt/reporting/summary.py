@@ -33,19 +33,21 @@ def selected_runs(metrics: pd.DataFrame, context: Context) -> pd.DataFrame:
         The test rows with the further columns criterion, validation_utility,
         validation_unfairness and within_tolerance.
     """
-    metrics = metrics[metrics["benchmark"].isin(list(context.benchmarks))]
-    is_control = metrics["method"].isin(context.controls)
+    # Means first: all rows are many.
+    means = metrics[(metrics["task"] == "mean") & metrics["benchmark"].isin(list(context.benchmarks))]
     selection = select(
-        metrics[~is_control & metrics["method"].isin(context.suite.methods)],
+        means[means["method"].isin(context.competitors)],
         reference=context.suite.reference,
         tolerance=context.suite.selection["tolerance"],
         criteria=CRITERIA,
         attributes=context.training_attributes,
     )
-    fixed = metrics.loc[is_control, ["benchmark", "method", "hash8"]].drop_duplicates()
+    is_control = means["method"].isin(context.controls)
+    fixed = means.loc[is_control, ["benchmark", "method", "hash8"]].drop_duplicates()
     fixed = fixed.merge(pd.DataFrame({"criterion": CRITERIA}), how="cross").assign(within_tolerance=True)
     choice = pd.concat([selection.drop(columns=["knob", "knob_value"]), fixed], ignore_index=True)
-    return choice.merge(metrics[metrics["split"] == "test"], on=["benchmark", "method", "hash8"])
+    chosen = metrics[(metrics["split"] == "test") & metrics["hash8"].isin(choice["hash8"].unique())]
+    return choice.merge(chosen, on=["benchmark", "method", "hash8"])
 
 
 def headline(rows: pd.DataFrame, context: Context) -> pd.DataFrame:

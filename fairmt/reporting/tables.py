@@ -9,6 +9,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from fairmt.config import Suite
+from fairmt.errors import FairMTError
 from fairmt.files import write_text
 from fairmt.reporting import legends
 from fairmt.reporting.ablation import ablation_sections, ablation_table
@@ -22,6 +23,9 @@ from fairmt.reporting.missing import missing_sections, missing_table
 from fairmt.reporting.names import table_names
 from fairmt.reporting.overall import overall_sections, overall_table
 from fairmt.reporting.sections import group_sections, main_sections, task_sections
+
+MISSING = "NaN"
+"""What has no value, in CSV files; an empty field is empty text."""
 
 
 class Table(NamedTuple):
@@ -60,13 +64,29 @@ def write_tables(metrics: pd.DataFrame, suite: Suite, out: Path) -> list[Path]:
         sections = table.sections(frame, evidence.context)
         texts = {
             "md": markdown(table.title, table.legend, sections),
-            "csv": frame.to_csv(index=False, lineterminator="\n"),
+            "csv": frame.to_csv(index=False, lineterminator="\n", na_rep=MISSING),
             "tex": latex((table.title, *table.legend), sections),
         }
         for ending, text in texts.items():
             write_text(out / f"{name}.{ending}", text)
             written.append(out / f"{name}.{ending}")
     return written
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """The frame that a table's CSV file holds, exactly.
+
+    Raises
+    ------
+    FairMTError
+        If there is no such file, or it is no table.
+    """
+    try:
+        return pd.read_csv(path, keep_default_na=False, na_values=[MISSING])
+    except FileNotFoundError:
+        raise FairMTError(f"{path}: no such file; the report needs it") from None
+    except (ValueError, pd.errors.ParserError) as error:
+        raise FairMTError(f"{path}: not a table: {error}; run `make tables` again") from None
 
 
 def main_table_text(metrics: pd.DataFrame, suite: Suite) -> str:

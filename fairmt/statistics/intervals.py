@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 
 class Interval(NamedTuple):
@@ -123,27 +124,26 @@ def _t_quantile(probability: float, degrees: int) -> float:
     return float(t.ppf(probability, degrees))
 
 
-def mean_relative_change(
-    values: Sequence[float] | np.ndarray, references: Sequence[float] | np.ndarray
-) -> float:
+def mean_relative_change(values: ArrayLike, references: ArrayLike) -> np.ndarray:
     """Mean over tasks of (value - reference) / |reference|; -0.4 is "40 % less".
 
     Ratios are taken per task because standard deviations and probabilities do not add.
 
     Parameters
     ----------
-    values, references : sequence of float, [T]
+    values, references : array, [..., T]
 
     Returns
     -------
-    float
-        NaN if a value is NaN or a reference is 0.
+    array, [...]
+        NaN if a value is NaN, a reference is 0, or there is no task.
 
     Examples
     --------
-    >>> round(mean_relative_change([0.05, 0.30], [0.10, 0.40]), 3)
-    -0.375
+    >>> mean_relative_change([[0.05, 0.30], [0.10, 0.20]], [0.10, 0.40]).round(3)
+    array([-0.375, -0.25 ])
     """
     value, reference = np.asarray(values, dtype=np.float64), np.asarray(references, dtype=np.float64)
     base = np.where(reference == 0, np.nan, np.abs(reference))
-    return float(np.mean((value - reference) / base)) if value.size else math.nan
+    changes = (value - reference) / base
+    return changes.mean(axis=-1) if changes.shape[-1] else np.full(changes.shape[:-1], np.nan)

@@ -11,9 +11,11 @@ from reporting_frames import make_context, make_metrics, make_suite, without
 
 from fairmt.config import Ablation
 from fairmt.errors import FairMTError
-from fairmt.reporting import report as module
+from fairmt.reporting import report, tables
+from fairmt.reporting.evidence import Evidence
 from fairmt.reporting.names import figure_names
 from fairmt.reporting.report import render, write_report
+from fairmt.reporting.tables import tables_of
 
 IMAGES = {name: name.encode() for name in figure_names(make_suite())}
 PROVENANCE = {
@@ -42,9 +44,15 @@ class Page(HTMLParser):
         assert self.open.pop() == tag
 
 
+def page_of(suite, metrics, images=IMAGES):
+    context = make_context(suite)
+    tables = {name: table.build(Evidence(metrics, context)) for name, table in tables_of(suite).items()}
+    return render(metrics, tables, context, PROVENANCE, images)
+
+
 def page(**changes):
     suite = make_suite(**changes)
-    return render(make_metrics(suite), make_context(suite), PROVENANCE, IMAGES)
+    return page_of(suite, make_metrics(suite))
 
 
 def test_page_is_balanced_and_needs_nothing_else():
@@ -70,7 +78,7 @@ def test_page_of_an_ablation_has_its_table_and_figure():
     ablation = Ablation("fairmt_eo", "delta_eo", {"Part": ("diff_dp",)})
     suite = make_suite(ablation=ablation)
     images = dict.fromkeys(figure_names(suite), b"drawn")
-    text = render(make_metrics(suite), make_context(suite), PROVENANCE, images)
+    text = page_of(suite, make_metrics(suite), images)
     parser = Page()
     parser.feed(text)
     assert parser.open == []
@@ -95,19 +103,23 @@ def test_page_is_the_same_twice():
 @pytest.mark.parametrize("missing", ["utility", "delta_eo"])
 def test_one_seed_one_method_and_missing_metrics_are_reported(missing):
     suite = make_suite(methods=("mtl_erm",), seeds=1)
-    assert render(without(make_metrics(suite), missing), make_context(suite), PROVENANCE, IMAGES)
+    assert page_of(suite, without(make_metrics(suite), missing))
 
 
 def test_report_reads_the_results_folder(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "read_context", make_context)
+    for module in (report, tables):
+        monkeypatch.setattr(module, "read_context", make_context)
     suite = make_suite()
-    make_metrics(suite).to_parquet(tmp_path / "metrics.parquet")
+    metrics = make_metrics(suite)
     (tmp_path / "provenance.json").write_text(json.dumps(PROVENANCE))
     with pytest.raises(FairMTError, match=r"fronts\.png: no such file"):
-        write_report(suite, tmp_path)
+        write_report(metrics, suite, tmp_path)
     (tmp_path / "figures").mkdir()
     for name, content in IMAGES.items():
         (tmp_path / f"figures/{name}.png").write_bytes(content)
-    path = write_report(suite, tmp_path)
+    with pytest.raises(FairMTError, match=r"main\.csv: no such file"):
+        write_report(metrics, suite, tmp_path)
+    tables.write_tables(metrics, suite, tmp_path / "tables")
+    path = write_report(metrics, suite, tmp_path)
     assert path.name == "report.html"
     assert path.read_text(encoding="utf-8") == page()
