@@ -12,7 +12,9 @@ import pandas as pd
 from fairmt.metrics.benefits import BENEFIT
 from fairmt.reporting.context import Context
 from fairmt.reporting.summary import CRITERIA, HEADLINE, headline, selected_runs
+from fairmt.training_records import TRAINING
 
+HEAD_ABSORPTION = "head_absorption"
 _TASK_METRICS = (*HEADLINE, *(f"{criterion}_floor" for criterion in CRITERIA))
 
 
@@ -98,6 +100,14 @@ class Evidence:
         rows = self._benefit_rows.get((benchmark, method, criterion), self._nothing)
         return rows.pivot(index=["seed", "task", "metric"], columns="group", values="value")
 
+    def absorption(self, benchmark: str, method: str, criterion: str) -> pd.Series:
+        """Head absorption of a method's selected knob value, mean over tasks, per seed; may be empty."""
+        rows = self._absorption
+        rows = rows[
+            (rows["benchmark"] == benchmark) & (rows["method"] == method) & (rows["criterion"] == criterion)
+        ]
+        return rows.set_index("seed")["value"]
+
     def front(self, benchmark: str, method: str, criterion: str) -> pd.DataFrame:
         """Mean over tasks of utility and gap on the test split: rows (seed, knob_value)."""
         rows = self._front_rows.get((benchmark, method), self._nothing)
@@ -140,6 +150,12 @@ class Evidence:
         rows = self.metrics[(self.metrics["split"] == "test") & (self.metrics["task"] == "mean")]
         rows = headline(rows[rows["metric"].isin(HEADLINE)], self.context)
         return dict(iter(rows.groupby(["benchmark", "method"], observed=True)))
+
+    @cached_property
+    def _absorption(self) -> pd.DataFrame:
+        choice = self.selected[["benchmark", "method", "criterion", "hash8"]].drop_duplicates()
+        rows = self.metrics[(self.metrics["split"] == TRAINING) & (self.metrics["task"] == "mean")]
+        return choice.merge(rows[rows["metric"] == HEAD_ABSORPTION], on=["benchmark", "method", "hash8"])
 
     @property
     def _nothing(self) -> pd.DataFrame:

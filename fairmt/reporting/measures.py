@@ -144,11 +144,26 @@ def hypervolume_difference(
     return _mean_over(leads)
 
 
+def absorption_change(
+    evidence: Evidence, benchmarks: Sequence[str], method: str, reference: str, criterion: str
+) -> pd.Series:
+    """Mean over benchmarks of the relative change of head absorption; 0.5 is half as much again."""
+    changes = {}
+    for benchmark in benchmarks:
+        after, before = (evidence.absorption(benchmark, name, criterion) for name in (method, reference))
+        for name, found in ((method, after), (reference, before)):
+            if found.empty:
+                raise Untestable(f"{name} has no head absorption on {benchmark}")
+        changes[benchmark] = after / before - 1
+    return _mean_over(changes)
+
+
 MEASURES: dict[str, tuple[Measure, str]] = {
     "relative-change": (relative_change, "%"),
     "difference-to-best": (difference_to_best, "points"),
     "levelling-down": (levelling_down, "% of the closed gap"),
     "hypervolume-difference": (hypervolume_difference, "% of the box"),
+    "absorption-change": (absorption_change, "%"),
 }
 """Each measure with the unit of its value times 100."""
 BY_TASK = frozenset({"relative-change", "levelling-down"})

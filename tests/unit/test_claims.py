@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import pandas as pd
 import pytest
 from reporting_frames import EFFECTS, make_context, make_metrics, make_suite, without
 
 from fairmt.errors import FairMTError
 from fairmt.reporting import claims as module
 from fairmt.reporting.claims import FAILS, HOLDS, UNTESTABLE, judge_all, read_claims, write_claims
+from fairmt.selection import select
 
 CLAIM = {
     "id": "eo",
@@ -158,6 +160,30 @@ def test_hypervolume_difference_of_a_dominating_method_is_positive(tmp_path):
     reverse = outcome_of(tmp_path, make_metrics(suite), make_context(suite), **swapped)
     assert reverse.measured[""].mean == pytest.approx(-outcome.measured[""].mean)
     assert reverse.verdict == FAILS
+
+
+def test_absorption_change_is_that_of_the_selected_knob_value(tmp_path):
+    suite = make_suite(benchmarks=("adult", "second"))
+    metrics = make_metrics(suite, noise=0.0)
+    runs = metrics[metrics["metric"] == "parameters"]
+    # Knob values 0, 1 and 2 have 1, 1.5 and 2; the fairest within 1 % of utility is the second.
+    absorption = runs["method"].map({"mtl_erm": 1.0, "fairmt_eo": 0.5}).fillna(1.0) + 0.5 * runs["knob_value"]
+    rows = runs.assign(metric="head_absorption", task="mean", value=absorption)
+    measure = {"kind": "absorption-change", "at_most": None, "at_least": 0.0}
+    outcome = outcome_of(tmp_path, pd.concat([metrics, rows]), make_context(suite), **measure)
+    chosen = {
+        name: select(
+            metrics, reference="mtl_erm", tolerance=0.01, attributes={"adult": "sex", "second": "sex"}
+        )
+        .query(f"method == '{name}' and criterion == 'delta_eo'")["knob_value"]
+        .unique()
+        for name in ("mtl_erm", "fairmt_eo")
+    }
+    (before,), (after,) = chosen["mtl_erm"], chosen["fairmt_eo"]
+    assert outcome.measured[""].mean == pytest.approx((0.5 + 0.5 * after) / (1 + 0.5 * before) - 1)
+    nothing = outcome_of(tmp_path, metrics, make_context(suite), **measure)
+    assert nothing.verdict == UNTESTABLE
+    assert nothing.reason == "fairmt_eo has no head absorption on adult"
 
 
 def test_partial_labels_are_measured_per_regime(tmp_path):
