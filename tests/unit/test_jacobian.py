@@ -16,6 +16,7 @@ BALANCING = sorted(
     for name, card in read_cards().items()
     if not (name.endswith("_fair") or card.is_control or card.is_external)
     and issubclass(load_method(card), JacobianMethod)
+    and load_method(card).sampling != "tasks"  # that has a state, of a fixed number of tasks
 )
 WITH_FAIRNESS = [name for name in BALANCING if f"{name}_fair" in read_cards()]
 DiffEOdd = load_method(get_card("diff_eodd"))
