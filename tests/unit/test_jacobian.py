@@ -120,7 +120,7 @@ def test_one_task_is_plain_descent(model, batch, name):
 <<<<<<< HEAD
 @pytest.mark.parametrize("name", WITH_FAIRNESS)
 =======
-@pytest.mark.parametrize("name", [name for name in BALANCING if f"{name}_fair" in read_cards()])
+@pytest.mark.parametrize("name", WITH_FAIRNESS)
 >>>>>>> h1
 def test_fairness_objectives_change_trunk_and_heads(model, batch, name):
     """Continuously: a small lam is nearly the utility-only step."""
