@@ -117,11 +117,7 @@ def test_one_task_is_plain_descent(model, batch, name):
         torch.testing.assert_close(found[parameter], gradient, rtol=1e-3, atol=1e-6)
 
 
-<<<<<<< HEAD
 @pytest.mark.parametrize("name", WITH_FAIRNESS)
-=======
-@pytest.mark.parametrize("name", WITH_FAIRNESS)
->>>>>>> h1
 def test_fairness_objectives_change_trunk_and_heads(model, batch, name):
     """Continuously: a small lam is nearly the utility-only step."""
     utility, _ = step(made(name), model, batch)
