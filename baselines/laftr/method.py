@@ -7,7 +7,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fairmt.errors import FairMTError
-from fairmt.gradient_reversal import reversed_gradient
 from fairmt.group_means import group_means
 from fairmt.methods.base import Batch, Method
 
@@ -107,6 +106,15 @@ class Adversary(nn.Module):
         of_z, of_cell = self.hidden.weight.split([z.shape[1], self.cells], dim=1)
         hidden = F.linear(z, of_z, self.hidden.bias)[:, None] + of_cell.T
         return self.output(F.leaky_relu(hidden, SLOPE))
+
+
+def reversed_gradient(x: Tensor, strength: float) -> Tensor:
+    """The values of ``x``, exactly, through which gradients are multiplied by ``-strength``.
+
+    Ganin and Lempitsky, *Unsupervised Domain Adaptation by Backpropagation*, 2015.
+    """
+    constant = x.detach()
+    return constant - strength * (x - constant)
 
 
 def objective(logits: Tensor, rows: Tensor, group: Tensor, groups: int) -> Tensor:

@@ -190,3 +190,12 @@ def test_without_effect_it_is_multi_task_erm(criterion):
 def test_an_unknown_criterion_is_an_error():
     with pytest.raises(FairMTError, match="criterion must be 'dp' or 'eo', found 'eopp'"):
         LAFTR(TASKS, GROUPS, criterion="eopp", gamma=1.0)
+
+
+def test_reversal_keeps_values_and_turns_gradients():
+    x = torch.randn(7, 3, requires_grad=True)
+    y = module.reversed_gradient(x, 4.0)
+    assert torch.equal(x, y)
+    upstream = torch.randn(7, 3)
+    (found,) = torch.autograd.grad(y, x, upstream)
+    torch.testing.assert_close(found, -4 * upstream)
