@@ -1,0 +1,68 @@
+"""Losses by group: the loss of a group's rows alone, and rows without label or group."""
+
+import pytest
+import torch
+
+from fairmt.group_losses import group_losses
+from fairmt.tasks import Task
+
+NAN = float("nan")
+TASKS = (
+    Task("classes", "classification", 3),
+    Task("labels", "detection", 2, weight=2.0),
+    Task("score", "regression", 2, centre=(1.0, 0.0), scale=(2.0, 1.0)),
+)
+
+
+def data(rows=200):
+    generator = torch.Generator().manual_seed(0)
+    y = {
+        "classes": torch.randint(3, (rows,), generator=generator).float(),
+        "labels": torch.randint(2, (rows, 2), generator=generator).float(),
+        "score": torch.randn(rows, 2, generator=generator),
+    }
+    for label in y.values():
+        label[torch.rand(label.shape, generator=generator) < 0.3] = NAN
+    outputs = {
+        task.name: torch.randn(rows, task.size, generator=generator).requires_grad_() for task in TASKS
+    }
+    return outputs, y, torch.randint(-1, 3, (rows,), generator=generator)
+
+
+def test_a_mean_is_the_tasks_loss_on_the_groups_rows():
+    outputs, y, group = data()
+    total, count = group_losses(TASKS, outputs, y, group, 3)
+    for t, task in enumerate(TASKS):
+        for column, g in enumerate((0, 1, 2, -1)):
+            rows = group == g
+            expected = task.loss(outputs[task.name][rows], y[task.name][rows])
+            torch.testing.assert_close(total[t, column] / count[t, column], expected)
+            assert count[t, column] == (~y[task.name][rows].isnan()).sum()
+
+
+def test_all_groups_together_are_the_tasks_loss():
+    outputs, y, group = data()
+    total, count = group_losses(TASKS, outputs, y, group, 3)
+    expected = torch.stack([task.loss(outputs[task.name], y[task.name]) for task in TASKS])
+    torch.testing.assert_close(total.sum(1) / count.sum(1), expected)
+
+
+@pytest.mark.parametrize("name", ["classes", "labels", "score"])
+def test_a_task_without_labels_has_no_entries_and_no_gradient(name):
+    outputs, y, group = data()
+    y[name].fill_(NAN)
+    total, count = group_losses(TASKS, outputs, y, group, 3)
+    total.sum().backward()
+    row = [task.name for task in TASKS].index(name)
+    assert not total[row].any()
+    assert not count[row].any()
+    assert not outputs[name].grad.any()
+
+
+def test_a_group_that_is_absent_has_no_entries():
+    outputs, y, group = data()
+    group[group == 1] = -1
+    total, count = group_losses(TASKS, outputs, y, group, 3)
+    assert not total[:, 1].any()
+    assert not count[:, 1].any()
+    assert total.isfinite().all()
