@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-import quadprog  # type: ignore[import-not-found]
 import torch
+from scipy.optimize import nnls
 from torch import Tensor, nn
 from torchjd.autojac import jac
 
@@ -15,6 +15,8 @@ BETA = 0.999
 """Decay of the moving averages of squared lengths, torchjd's default."""
 EPSILON = 1e-8
 """Added to them, torchjd's default."""
+FARTHEST = 1e6
+"""A step that is further from the primary gradient, in its length, counts as none."""
 PRECISION = 1e-6
 """A step whose square is a smaller part of its terms' is 0 up to the rounding of single precision."""
 
@@ -115,8 +117,9 @@ def combination(gramian: Tensor, tau: float) -> Tensor:
 def multipliers(gramian: np.ndarray, tau: float) -> np.ndarray:
     """Lagrange multipliers mu of min ||d - g_0||^2 / 2 under <g_j, d> >= tau ||g_j||^2.
 
-    The step is d = g_0 + sum_j mu_j g_j. The program is solved in coordinates of the gradients' span, by the
-    method of Goldfarb and Idnani. If no step satisfies all constraints, they are dropped: mu is 0.
+    The step is d = g_0 + sum_j mu_j g_j. In coordinates of the gradients' span this is a problem of least
+    distance, which Lawson and Hanson, *Solving Least Squares Problems*, 1974, Chapter 23, turn into one of
+    non-negative least squares. If no step satisfies all constraints, they are dropped: mu is 0.
 
     Parameters
     ----------
@@ -128,18 +131,17 @@ def multipliers(gramian: np.ndarray, tau: float) -> np.ndarray:
     array, [m - 1]
         At least 0.
     """
-    m = len(gramian)
-    if m == 1:
+    if len(gramian) == 1:
         return np.zeros(0)
     values, vectors = np.linalg.eigh(gramian)
     # Columns are the gradients: their inner products are the Gram matrix.
     coordinates = np.sqrt(values.clip(min=0))[:, None] * vectors.T
-    bounds = tau * gramian.diagonal()[1:]
-    try:
-        solution = quadprog.solve_qp(np.eye(m), coordinates[:, 0].copy(), coordinates[:, 1:].copy(), bounds)
-    except ValueError:
-        return np.zeros(m - 1)
-    return solution[4]
+    lacking = tau * gramian.diagonal()[1:] - gramian[0, 1:]
+    target = np.zeros(len(gramian) + 1)
+    target[-1] = 1
+    u, residual = nnls(np.vstack([coordinates[:, 1:], lacking]), target)
+    # 1 / residual^2 - 1 is the squared distance from g_0 to the step.
+    return u / residual**2 if residual > 1 / FARTHEST else np.zeros(len(u))
 
 
 METHOD = PCD
