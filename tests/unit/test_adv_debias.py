@@ -3,6 +3,7 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from mixed_tasks import random_batch
 
 from fairmt.methods.base import Batch, Method
 from fairmt.methods.registry import get_card, load_method
@@ -26,19 +27,6 @@ def network(method, seed=0):
     return method.build(trunk, heads)
 
 
-def random_batch(rows=60, seed=1):
-    generator = torch.Generator().manual_seed(seed)
-    y = {
-        "classes": torch.randint(3, (rows,), generator=generator).float(),
-        "labels": torch.randint(2, (rows, 2), generator=generator).float(),
-        "score": torch.randn(rows, 1, generator=generator),
-    }
-    for label in y.values():
-        label[torch.rand(label.shape, generator=generator) < 0.3] = NAN
-    group = torch.randint(-1, 3, (rows,), generator=generator)
-    return Batch(torch.randn(rows, 5, generator=generator), y, group, torch.arange(rows))
-
-
 def gradients(method, model, batch):
     parts = {"trunk": model.trunk, "heads": model.heads}
     if hasattr(method, "predictor"):
@@ -52,7 +40,7 @@ def gradients(method, model, batch):
 @pytest.mark.parametrize("lam", [0.0, 0.3, 5.0])
 def test_each_part_follows_its_own_objective(lam):
     method = AdvDebias(TASKS, GROUPS, lam=lam)
-    model, batch = network(method), random_batch()
+    model, batch = network(method), random_batch(TASKS)
     found = gradients(method, model, batch)
     outputs, z = model(batch.x)
     utility = Method(TASKS, GROUPS).loss(outputs, batch, z)
@@ -79,7 +67,7 @@ def test_without_effect_it_is_multi_task_erm():
     """For lam = 0, and in a batch in which no group is known."""
     plain = Method(TASKS, GROUPS)
     for lam, group in ((0.0, None), (7.0, -1)):
-        method, batch = AdvDebias(TASKS, GROUPS, lam=lam), random_batch()
+        method, batch = AdvDebias(TASKS, GROUPS, lam=lam), random_batch(TASKS)
         if group is not None:
             batch.group.fill_(group)
         found = gradients(method, network(method), batch)
@@ -90,7 +78,7 @@ def test_without_effect_it_is_multi_task_erm():
 
 
 def test_rows_without_labels_teach_the_adversary():
-    method, batch = AdvDebias(TASKS, GROUPS, lam=1.0), random_batch()
+    method, batch = AdvDebias(TASKS, GROUPS, lam=1.0), random_batch(TASKS)
     for label in batch.y.values():
         label.fill_(NAN)
     found = gradients(method, network(method), batch)

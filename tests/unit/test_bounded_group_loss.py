@@ -6,6 +6,7 @@ import pytest
 import torch
 from fairlearn.reductions import BoundedGroupLoss as Moment
 from fairlearn.reductions import SquareLoss
+from mixed_tasks import random_batch
 from scipy.optimize import minimize
 from torch import nn
 
@@ -49,22 +50,9 @@ def batch_of(y, group, x=None):
     return Batch(torch.zeros(rows, 1) if x is None else x, y, torch.as_tensor(group), torch.arange(rows))
 
 
-def data(rows=60):
-    generator = torch.Generator().manual_seed(0)
-    y = {
-        "classes": torch.randint(3, (rows,), generator=generator).float(),
-        "labels": torch.randint(2, (rows, 2), generator=generator).float(),
-        "score": torch.randn(rows, 1, generator=generator),
-    }
-    for label in y.values():
-        label[torch.rand(label.shape, generator=generator) < 0.3] = NAN
-    x = torch.randn(rows, 4, generator=generator)
-    return batch_of(y, torch.randint(-1, 3, (rows,), generator=generator), x)
-
-
 def random_model():
     torch.manual_seed(1)
-    model = Linear(TASKS, 4)
+    model = Linear(TASKS, 5)
     for parameter in model.parameters():
         nn.init.normal_(parameter)
     return model
@@ -164,7 +152,7 @@ def test_multipliers_follow_violations_in_parts_of_the_loss():
 
 
 def test_network_sees_group_losses_times_multipliers():
-    batch = data()
+    batch = random_batch(TASKS)
     multipliers = torch.rand(3, 3)
     found = gradients(BoundedGroupLoss(TASKS, "abc", zeta=0.1, eta=0.0), batch, multipliers)
     model = random_model()
@@ -180,7 +168,7 @@ def test_network_sees_group_losses_times_multipliers():
 
 @pytest.mark.parametrize("case", ["loose bound", "no groups", "group absent"])
 def test_where_nothing_binds_it_is_multi_task_erm(case):
-    batch = data()
+    batch = random_batch(TASKS)
     zeta, multipliers = 0.0, torch.full((3, 3), 2.0)
     if case == "loose bound":
         zeta, multipliers = 100.0, torch.zeros(3, 3)
@@ -198,7 +186,7 @@ def test_where_nothing_binds_it_is_multi_task_erm(case):
 
 
 def test_a_task_without_labels_takes_no_part():
-    batch = data()
+    batch = random_batch(TASKS)
     batch.y["labels"].fill_(NAN)
     method = BoundedGroupLoss(TASKS, "abc", zeta=0.0, eta=0.1)
     found = gradients(method, batch, torch.full((3, 3), 2.0))

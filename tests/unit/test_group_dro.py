@@ -5,6 +5,7 @@ import sys
 import numpy as np
 import pytest
 import torch
+from mixed_tasks import random_batch, random_outputs
 
 from fairmt.methods.base import Batch, Method
 from fairmt.methods.registry import get_card, load_method
@@ -23,19 +24,7 @@ CELLS = {"classes": 3, "labels": 4, "score": 5}
 
 
 def data(rows=400, seed=0, missing=0.2):
-    generator = torch.Generator().manual_seed(seed)
-    y = {
-        "classes": torch.randint(3, (rows,), generator=generator).float(),
-        "labels": torch.randint(2, (rows, 2), generator=generator).float(),
-        "score": torch.randn(rows, 2, generator=generator),
-    }
-    for label in y.values():
-        label[torch.rand(label.shape, generator=generator) < missing] = NAN
-    group = torch.randint(-1, 3, (rows,), generator=generator)
-    outputs = {
-        task.name: torch.randn(rows, task.size, generator=generator).requires_grad_() for task in TASKS
-    }
-    return outputs, Batch(torch.zeros(rows, 1), y, group, torch.arange(rows))
+    return random_outputs(TASKS, rows, seed + 1), random_batch(TASKS, rows, missing=missing, seed=seed)
 
 
 def loss(method, outputs, batch):

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from mixed_tasks import random_batch, random_outputs
 
 from fairmt.group_losses import group_losses
 from fairmt.tasks import Task
@@ -14,19 +15,9 @@ TASKS = (
 )
 
 
-def data(rows=200):
-    generator = torch.Generator().manual_seed(0)
-    y = {
-        "classes": torch.randint(3, (rows,), generator=generator).float(),
-        "labels": torch.randint(2, (rows, 2), generator=generator).float(),
-        "score": torch.randn(rows, 2, generator=generator),
-    }
-    for label in y.values():
-        label[torch.rand(label.shape, generator=generator) < 0.3] = NAN
-    outputs = {
-        task.name: torch.randn(rows, task.size, generator=generator).requires_grad_() for task in TASKS
-    }
-    return outputs, y, torch.randint(-1, 3, (rows,), generator=generator)
+def data():
+    batch = random_batch(TASKS, 200)
+    return random_outputs(TASKS, 200), batch.y, batch.group
 
 
 def test_a_mean_is_the_tasks_loss_on_the_groups_rows():

@@ -4,6 +4,7 @@ import sys
 
 import pytest
 import torch
+from mixed_tasks import random_batch
 
 from fairmt.errors import FairMTError
 from fairmt.methods.base import Batch, Method
@@ -21,19 +22,6 @@ TASKS = (
     Task("score", "regression", 2, edges=((-0.5, 0.5), (0.0,))),
 )
 CRITERIA = pytest.mark.parametrize("criterion", ["dp", "eo"])
-
-
-def random_batch(rows=90, seed=1):
-    generator = torch.Generator().manual_seed(seed)
-    y = {
-        "classes": torch.randint(3, (rows,), generator=generator).float(),
-        "labels": torch.randint(2, (rows, 2), generator=generator).float(),
-        "score": torch.randn(rows, 2, generator=generator),
-    }
-    for label in y.values():
-        label[torch.rand(label.shape, generator=generator) < 0.3] = NAN
-    group = torch.randint(-1, 3, (rows,), generator=generator)
-    return Batch(torch.randn(rows, 5, generator=generator), y, group, torch.arange(rows))
 
 
 def network(method):
@@ -114,7 +102,7 @@ def test_cells_of_fewer_than_two_groups_cost_nothing(group):
 
 @CRITERIA
 def test_rows_without_group_and_for_odds_without_label_do_not_count(criterion):
-    method, batch = LAFTR(TASKS, GROUPS, criterion=criterion, gamma=1.0), random_batch()
+    method, batch = LAFTR(TASKS, GROUPS, criterion=criterion, gamma=1.0), random_batch(TASKS, rows=90)
     network(method)
     for label in batch.y.values():
         label[:10] = NAN
@@ -129,7 +117,7 @@ def test_rows_without_group_and_for_odds_without_label_do_not_count(criterion):
 
 @CRITERIA
 def test_order_of_rows_does_not_matter(criterion):
-    method, batch = LAFTR(TASKS, GROUPS, criterion=criterion, gamma=1.0), random_batch()
+    method, batch = LAFTR(TASKS, GROUPS, criterion=criterion, gamma=1.0), random_batch(TASKS, rows=90)
     network(method)
     z, order = torch.randn(90, 8), torch.randperm(90)
     y = {name: label[order] for name, label in batch.y.items()}
@@ -141,7 +129,7 @@ def test_order_of_rows_does_not_matter(criterion):
 @pytest.mark.parametrize("gamma", [0.0, 0.5, 4.0])
 def test_each_part_follows_its_own_objective(criterion, gamma):
     """The trunk descends on L + gamma L_adv, adversaries ascend on L_adv; one task is unlabelled."""
-    method, batch = LAFTR(TASKS, GROUPS, criterion=criterion, gamma=gamma), random_batch()
+    method, batch = LAFTR(TASKS, GROUPS, criterion=criterion, gamma=gamma), random_batch(TASKS, rows=90)
     batch.y["score"].fill_(NAN)
     model = network(method)
     found = gradients(method, model, batch)
@@ -162,7 +150,7 @@ def test_each_part_follows_its_own_objective(criterion, gamma):
 
 def test_unlabelled_tasks_do_not_thin_the_objective():
     """Parity does not depend on labels; odds is the mean over the tasks that have some."""
-    batch, z = random_batch(), torch.randn(90, 8)
+    batch, z = random_batch(TASKS, rows=90), torch.randn(90, 8)
     batch.y["labels"].fill_(NAN)
     batch.y["score"].fill_(NAN)
     for criterion, tasks in (("dp", TASKS), ("eo", TASKS[:1])):
@@ -170,7 +158,7 @@ def test_unlabelled_tasks_do_not_thin_the_objective():
         network(method)
         value = method.adversarial(z, batch)
         method.tasks = tasks
-        torch.testing.assert_close(value, method.adversarial(z, random_batch()))
+        torch.testing.assert_close(value, method.adversarial(z, random_batch(TASKS, rows=90)))
 
 
 @CRITERIA
@@ -178,7 +166,7 @@ def test_without_effect_it_is_multi_task_erm(criterion):
     """For gamma = 0, and in a batch in which no group is known."""
     plain = Method(TASKS, GROUPS)
     for gamma, group in ((0.0, None), (7.0, -1)):
-        method, batch = LAFTR(TASKS, GROUPS, criterion=criterion, gamma=gamma), random_batch()
+        method, batch = LAFTR(TASKS, GROUPS, criterion=criterion, gamma=gamma), random_batch(TASKS, rows=90)
         if group is not None:
             batch.group.fill_(group)
         found = gradients(method, network(method), batch)

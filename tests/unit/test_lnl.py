@@ -5,9 +5,10 @@ import sys
 
 import pytest
 import torch
+from mixed_tasks import random_batch
 from torch import nn
 
-from fairmt.methods.base import Batch, Method
+from fairmt.methods.base import Method
 from fairmt.methods.registry import get_card, load_method
 from fairmt.tasks import Task
 
@@ -41,18 +42,6 @@ def network(method, seed=0):
     return method.build(nn.Sequential(nn.Linear(5, 4), nn.Tanh()), heads)
 
 
-def data(rows=60, seed=0):
-    generator = torch.Generator().manual_seed(seed)
-    y = {
-        "classes": torch.randint(3, (rows,), generator=generator).float(),
-        "labels": torch.randint(2, (rows, 2), generator=generator).float(),
-        "score": torch.randn(rows, 1, generator=generator),
-    }
-    y["labels"][: rows // 2] = NAN
-    group = torch.randint(-1, 3, (rows,), generator=generator)
-    return Batch(torch.randn(rows, 5, generator=generator), y, group, torch.arange(rows))
-
-
 def gradients(method, model, batch):
     for parameter in [*model.parameters(), *method.parameters()]:
         parameter.grad = None
@@ -63,7 +52,7 @@ def gradients(method, model, batch):
 @pytest.mark.parametrize("mu", [0.1, 1.0])
 def test_gradients_are_those_of_a_reversal_layer_and_the_entropy(mu):
     """As the source trains: the reversal feeds trunk and predictor at once, the entropy the trunk alone."""
-    method, batch = LNL(TASKS, GROUPS, mu=mu), data()
+    method, batch = LNL(TASKS, GROUPS, mu=mu), random_batch(TASKS)
     model = network(method)
     _, of_network, of_predictor = gradients(method, model, batch)
 
@@ -113,7 +102,7 @@ def test_order_of_rows_names_of_groups_and_unknown_rows_do_not_matter():
 
 @pytest.mark.parametrize("case", ["no weight", "no group"])
 def test_without_effect_it_is_multi_task_erm(case):
-    method, batch = LNL(TASKS, GROUPS, mu=0.0 if case == "no weight" else 1.0), data()
+    method, batch = LNL(TASKS, GROUPS, mu=0.0 if case == "no weight" else 1.0), random_batch(TASKS)
     batch.y["classes"].fill_(NAN)  # an absent task does not change the scale
     if case == "no group":
         batch.group.fill_(-1)
@@ -127,7 +116,7 @@ def test_without_effect_it_is_multi_task_erm(case):
 
 
 def test_a_batch_without_labels_trains_the_group_terms_alone():
-    method, batch = LNL(TASKS, GROUPS, mu=1.0), data()
+    method, batch = LNL(TASKS, GROUPS, mu=1.0), random_batch(TASKS)
     for labels in batch.y.values():
         labels.fill_(NAN)
     model = network(method)

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from mixed_tasks import random_batch
 from scipy.stats import entropy
 from torch import nn
 
@@ -27,18 +28,6 @@ def network(method, seed=0):
     torch.manual_seed(seed)
     heads = nn.ModuleDict({task.name: nn.Linear(4, task.size) for task in method.tasks})
     return method.build(nn.Sequential(nn.Linear(5, 4), nn.Tanh()), heads)
-
-
-def data(rows=60, seed=0):
-    generator = torch.Generator().manual_seed(seed)
-    y = {
-        "classes": torch.randint(3, (rows,), generator=generator).float(),
-        "labels": torch.randint(2, (rows, 2), generator=generator).float(),
-        "score": torch.randn(rows, 1, generator=generator),
-    }
-    y["labels"][: rows // 2] = NAN
-    group = torch.randint(-1, 3, (rows,), generator=generator)
-    return Batch(torch.randn(rows, 5, generator=generator), y, group, torch.arange(rows))
 
 
 def gradients(method, model, batch):
@@ -90,7 +79,7 @@ def test_rows_of_unknown_group_and_order_do_not_matter(function):
 
 def test_each_side_has_its_own_gradient():
     """Trunk and heads: the task losses plus lam times the divergence; the predictor: its cross-entropy."""
-    method, batch = MaxEntARL(TASKS, GROUPS, lam=0.7), data()
+    method, batch = MaxEntARL(TASKS, GROUPS, lam=0.7), random_batch(TASKS)
     model = network(method)
     logged, of_network, of_predictor = gradients(method, model, batch)
 
@@ -114,7 +103,7 @@ def test_heads_see_the_task_losses_only():
     for lam in (0.0, 5.0):
         method = MaxEntARL(TASKS, GROUPS, lam=lam)
         model = network(method)
-        gradients(method, model, data())
+        gradients(method, model, random_batch(TASKS))
         heads[lam] = [p.grad for p in model.heads.parameters()], [p.grad for p in model.trunk.parameters()]
     torch.testing.assert_close(heads[0.0][0], heads[5.0][0])
     assert not torch.equal(heads[0.0][1][0], heads[5.0][1][0])
@@ -122,7 +111,7 @@ def test_heads_see_the_task_losses_only():
 
 @pytest.mark.parametrize("case", ["no weight", "no group"])
 def test_without_effect_it_is_multi_task_erm(case):
-    method, batch = MaxEntARL(TASKS, GROUPS, lam=0.0 if case == "no weight" else 5.0), data()
+    method, batch = MaxEntARL(TASKS, GROUPS, lam=0.0 if case == "no weight" else 5.0), random_batch(TASKS)
     batch.y["classes"].fill_(NAN)  # an absent task does not change the scale
     if case == "no group":
         batch.group.fill_(-1)
@@ -136,7 +125,7 @@ def test_without_effect_it_is_multi_task_erm(case):
 
 
 def test_a_row_of_unknown_group_does_not_move_the_penalty():
-    method, batch = MaxEntARL(TASKS, GROUPS, lam=1.0), data()
+    method, batch = MaxEntARL(TASKS, GROUPS, lam=1.0), random_batch(TASKS)
     model = network(method)
     outputs, z = model(batch.x)
     z = z.detach().requires_grad_()

@@ -5,6 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
+from mixed_tasks import random_batch, random_outputs
 from torch import nn
 
 from fairmt.methods.base import Batch, Method
@@ -26,18 +27,7 @@ def batch_of(y, group):
 
 
 def data(rows=60, seed=0):
-    generator = torch.Generator().manual_seed(seed)
-    y = {
-        "classes": torch.randint(3, (rows,), generator=generator).float(),
-        "labels": torch.randint(2, (rows, 2), generator=generator).float(),
-        "score": torch.randn(rows, 1, generator=generator),
-    }
-    for label in y.values():
-        label[torch.rand(label.shape, generator=generator) < 0.3] = NAN
-    outputs = {
-        task.name: torch.randn(rows, task.size, generator=generator).requires_grad_() for task in TASKS
-    }
-    return outputs, batch_of(y, torch.randint(-1, 3, (rows,), generator=generator))
+    return random_outputs(TASKS, rows, seed + 1), random_batch(TASKS, rows, seed=seed)
 
 
 def loss(method, outputs, batch):

@@ -1,9 +1,11 @@
 """U-Fair: the formula, its gradients, and groups or tasks without labels."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
+from mixed_tasks import random_batch, random_outputs
 
 from fairmt.methods.base import Batch, Method
 from fairmt.methods.registry import get_card, load_method
@@ -19,17 +21,10 @@ TASKS = (
 Z = torch.zeros(1)
 
 
-def data(rows=40, group=None, seed=0):
-    generator = torch.Generator().manual_seed(seed)
-    y = {
-        "classes": torch.randint(3, (rows,), generator=generator).float(),
-        "labels": torch.randint(2, (rows, 2), generator=generator).float(),
-        "score": torch.randn(rows, 1, generator=generator),
-    }
-    if group is None:
-        group = torch.randint(-1, 2, (rows,), generator=generator)
-    outputs = {task.name: torch.randn(rows, task.size, generator=generator) for task in TASKS}
-    return outputs, Batch(torch.zeros(rows, 1), y, group, torch.arange(rows))
+def data(group=None):
+    """Complete labels of 40 rows."""
+    batch = random_batch(TASKS, 40, groups=2, missing=0)
+    return random_outputs(TASKS, 40), batch if group is None else replace(batch, group=group)
 
 
 def of_rows(outputs, batch, rows):
