@@ -14,7 +14,6 @@ from fairmt.tasks import Task
 
 LNL = load_method(get_card("lnl"))
 RATIO = sys.modules[LNL.__module__].RATIO
-NAN = float("nan")
 GROUPS = ("x", "y", "z")
 TASKS = (
     Task("classes", "classification", 3),
@@ -98,28 +97,3 @@ def test_order_of_rows_names_of_groups_and_unknown_rows_do_not_matter():
     (gradient,) = torch.autograd.grad(value, logits)
     assert (gradient[group < 0] == 0).all()
     assert (gradient[group >= 0] != 0).any(1).all()
-
-
-@pytest.mark.parametrize("case", ["no weight", "no group"])
-def test_without_effect_it_is_multi_task_erm(case):
-    method, batch = LNL(TASKS, GROUPS, mu=0.0 if case == "no weight" else 1.0), random_batch(TASKS)
-    batch.y["classes"].fill_(NAN)  # an absent task does not change the scale
-    if case == "no group":
-        batch.group.fill_(-1)
-    model = network(method)
-    logged, of_network, _ = gradients(method, model, batch)
-    outputs, z = model(batch.x)
-    erm = Method(TASKS, GROUPS).loss(outputs, batch, z)
-    expected = torch.autograd.grad(erm, model.parameters(), allow_unused=True, materialize_grads=True)
-    torch.testing.assert_close(of_network, list(expected))
-    assert logged["loss"].item() == pytest.approx(erm.item())
-
-
-def test_a_batch_without_labels_trains_the_group_terms_alone():
-    method, batch = LNL(TASKS, GROUPS, mu=1.0), random_batch(TASKS)
-    for labels in batch.y.values():
-        labels.fill_(NAN)
-    model = network(method)
-    gradients(method, model, batch)
-    assert all(not parameter.grad.any() for parameter in model.heads.parameters())
-    assert any(parameter.grad.any() for parameter in model.trunk.parameters())
