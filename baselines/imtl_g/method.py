@@ -13,6 +13,8 @@ TOLERANCE = 1e-6
 class IMTLG(JacobianMethod):
     """The trunk follows d = J^T alpha with <d, g_i> / ||g_i|| the same positive number for every task.
 
+    As nearly as can be, if the gradients are linearly dependent.
+
     Gradient part of Liu et al., *Towards Impartial Multi-task Learning*, 2021.
     """
 
@@ -33,7 +35,8 @@ class ImpartialWeighting(Weighting):
         norms = gramian.diagonal().double().sqrt()
         cosines = gramian.double() / (norms[:, None] * norms)
         x = torch.linalg.pinv(cosines, rtol=TOLERANCE, hermitian=True).sum(1)
-        # sum x is the squared length of sum_i x_i u_i: at least 1, or about 0 where gradients cancel.
+        # sum x is the squared length of sum_i x_i u_i: at least 1 if gradients are independent, about 0 where
+        # they cancel.
         alpha = torch.where(x.sum() > TOLERANCE, x / norms, 0.0)
         return (alpha / alpha.abs().sum().clamp(min=torch.finfo(alpha.dtype).tiny)).to(gramian)
 

@@ -14,7 +14,7 @@ class MaxEntARL(AgainstGroupPredictor):
     Parameters
     ----------
     lam : float
-        Weight of the divergence, alpha in the source.
+        Weight of the divergence.
     """
 
     def __init__(self, tasks, groups, lam: float) -> None:

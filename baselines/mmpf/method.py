@@ -9,9 +9,7 @@ from fairmt.group_losses import group_losses
 from fairmt.methods.base import Batch, Method
 
 ROUNDS = 16
-"""Updates of the weights in a training run, and one more: as many models as the source's code fits."""
-LARGEST_K = 20
-"""What K falls back to when a round improves the largest risk, if it was above; the source's K_min."""
+"""Of a training run: as many as the source's code fits models."""
 
 
 class MMPF(Method):
@@ -74,7 +72,8 @@ class MMPF(Method):
     def backward(self, model: nn.Module, batch: Batch) -> Mapping[str, Tensor | float]:
         history = super().backward(model, batch)
         self.step += 1
-        if int(self.step) % max(1, self.budget.steps // ROUNDS) == 0:
+        # The rounds' ends are as far apart as whole steps allow.
+        if int(self.step) * ROUNDS % self.budget.steps < ROUNDS:
             self.end_round()
         return {**history, "largest_mu": self.mu.max()}
 
@@ -89,7 +88,7 @@ class MMPF(Method):
         known = seen.any(1)
         improved = known & (largest < self.best)
         self.best = torch.where(improved, largest, self.best)
-        self.k = torch.where(improved, self.k.clamp(max=LARGEST_K), self.k + known)
+        self.k = torch.where(improved, self.k, self.k + known)
         direction = normalised((seen & (risks >= self.best[:, None])).to(self.mu))
         weights = normalised(self.mu * seen)
         weights = normalised((1 - self.alpha) * weights + self.alpha / self.k[:, None] * direction)

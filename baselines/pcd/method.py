@@ -85,7 +85,7 @@ class PCD(Method):
         self.average.copy_(torch.where(present, BETA * self.average + (1 - BETA) * squares, self.average))
         weights = torch.zeros_like(squares)
         if present[0]:
-            corrected = self.average[present] / (1 - BETA ** self.count[present])
+            corrected = self.average[present] / (1 - BETA ** self.count[present].double())
             scales = 1 / (corrected + EPSILON).sqrt()
             normalised = gramian[present][:, present] * torch.outer(scales, scales)
             weights[present] = scales * combination(normalised.cpu(), self.tau).to(scales)

@@ -19,6 +19,8 @@ class UFair(Method):
         s.
     """
 
+    sampling = "groups"
+
     def __init__(self, tasks, groups) -> None:
         super().__init__(tasks, groups)
         self.log_variances = nn.Parameter(torch.zeros(len(self.tasks), len(self.groups)))
