@@ -399,15 +399,15 @@ def _claims(options: argparse.Namespace) -> None:
     from fairmt.results import read_results
 
     suite, metrics, folder = read_results(options.suite)
-    write_claims(metrics, suite, folder / "claims.md")
+    write_claims(metrics, suite, folder)
 
 
 def _report(options: argparse.Namespace) -> None:
+    from fairmt.config import read_suite
     from fairmt.reporting.report import write_report
-    from fairmt.results import read_results
+    from fairmt.runs import RESULTS
 
-    suite, metrics, folder = read_results(options.suite)
-    write_report(metrics, suite, folder)
+    write_report(read_suite(options.suite), RESULTS / options.suite)
 
 
 def _show(options: argparse.Namespace) -> None:

@@ -14,6 +14,7 @@ from fairmt.files import write_text
 from fairmt.methods.registry import read_cards
 from fairmt.reporting.claims_file import CLAIMS, read_claims_file
 from fairmt.reporting.context import Context, read_context
+from fairmt.reporting.csv_files import as_csv
 from fairmt.reporting.evidence import Evidence
 from fairmt.reporting.layout import Cell, Section, bracketed, markdown
 from fairmt.reporting.measures import BY_TASK, MEASURES, Untestable
@@ -87,7 +88,7 @@ def read_claims(path: Path = CLAIMS) -> tuple[list[Claim], list[str]]:
 
 
 def write_claims(metrics: pd.DataFrame, suite: Suite, out: Path) -> None:
-    """Write the verdicts on all claims as Markdown.
+    """Write the verdicts on all claims as ``claims.md`` and ``claims.csv``.
 
     Parameters
     ----------
@@ -95,16 +96,17 @@ def write_claims(metrics: pd.DataFrame, suite: Suite, out: Path) -> None:
         The suite's metrics in long form.
     suite : Suite
     out : Path
-        The file.
+        Folder, created if need be.
 
     Raises
     ------
     FairMTError
         If the claims, a benchmark or a method card is invalid.
     """
-    outcomes = judge_all(metrics, read_context(suite))
+    table = claims_table(judge_all(metrics, read_context(suite)))
     title = f"Claims, tested on suite {suite.name}"
-    write_text(out, markdown(title, LEGEND, [claims_section(outcomes)]) + _details(outcomes))
+    write_text(out / "claims.md", markdown(title, LEGEND, [claims_section(table)]) + _details(table))
+    write_text(out / "claims.csv", as_csv(table))
 
 
 def judge_all(metrics: pd.DataFrame, context: Context, path: Path = CLAIMS) -> list[Outcome]:
@@ -150,21 +152,55 @@ def _remarks(claim: Claim, measured: dict[str, Interval], evidence: Evidence) ->
     return remarks
 
 
-def claims_section(outcomes: list[Outcome]) -> Section:
-    """The verdicts as one printed table."""
-    header = ("Claim", "Verdict", "Measured", "Bound", "Source", "Reason or remark")
-    rows = [
-        [
-            Cell(outcome.claim.claim),
-            Cell(outcome.verdict),
-            Cell(_measured(outcome)),
-            Cell(outcome.claim.bound),
-            Cell(outcome.claim.source),
-            Cell(outcome.reason),
-        ]
+def claims_table(outcomes: list[Outcome]) -> pd.DataFrame:
+    """One row per claim and part of it that is measured on its own, such as a supervision regime.
+
+    Returns
+    -------
+    DataFrame
+        Columns id, claim, verdict; part, empty if the claim has one; measured, low, high, fractions, NaN
+        where there is no value; seeds; unit, of the value times 100; bound, source, reason, command, how.
+    """
+    nothing = {"": Interval(math.nan, math.nan, math.nan, 0)}
+    return pd.DataFrame(
+        {
+            "id": claim.id,
+            "claim": claim.claim,
+            "verdict": outcome.verdict,
+            "part": part,
+            "measured": interval.mean,
+            "low": interval.low,
+            "high": interval.high,
+            "seeds": interval.n,
+            "unit": MEASURES[claim.measure["kind"]][1],
+            "bound": claim.bound,
+            "source": claim.source,
+            "reason": outcome.reason,
+            "command": claim.command,
+            "how": claim.how,
+        }
         for outcome in outcomes
-    ]
-    return Section("Verdicts", header, rows, text_columns=len(header))
+        for claim in [outcome.claim]
+        for part, interval in (outcome.measured or nothing).items()
+    )
+
+
+def claims_section(table: pd.DataFrame) -> Section:
+    """The verdicts of `claims_table` as one printed table."""
+    header = ("Claim", "Verdict", "Measured", "Bound", "Source", "Reason or remark")
+    columns = ["claim", "verdict", "measured", "bound", "source", "reason"]
+    printed = once(table).assign(measured=table.groupby("id", sort=False)[list(table)].apply(_measured))
+    return Section(
+        "Verdicts",
+        header,
+        [[Cell(text) for text in row] for row in printed[columns].itertuples(index=False)],
+        text_columns=len(header),
+    )
+
+
+def once(table: pd.DataFrame) -> pd.DataFrame:
+    """The first row of every claim, by id."""
+    return table.drop_duplicates("id").set_index("id", drop=False)
 
 
 def _measure(claim: Claim, evidence: Evidence) -> dict[str, Interval]:
@@ -196,18 +232,15 @@ def _measure(claim: Claim, evidence: Evidence) -> dict[str, Interval]:
     }
 
 
-def _measured(outcome: Outcome) -> str:
-    unit = MEASURES[outcome.claim.measure["kind"]][1]
+def _measured(parts: pd.DataFrame) -> str:
     return "; ".join(
-        f"{label}{': ' if label else ''}{bracketed(*interval[:3])} {unit}"
-        for label, interval in outcome.measured.items()
-        if not math.isnan(interval.mean)
+        f"{row.part}{': ' if row.part else ''}{bracketed(row.measured, row.low, row.high)} {row.unit}"
+        for row in parts.itertuples()
+        if not math.isnan(row.measured)
     )
 
 
-def _details(outcomes: list[Outcome]) -> str:
+def _details(table: pd.DataFrame) -> str:
     lines = ["", "## How each is measured", ""]
-    lines += [
-        f"- **{outcome.claim.id}** (`{outcome.claim.command}`): {outcome.claim.how}" for outcome in outcomes
-    ]
+    lines += [f"- **{row.id}** (`{row.command}`): {row.how}" for row in once(table).itertuples()]
     return "\n".join(lines) + "\n"

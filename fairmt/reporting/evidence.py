@@ -18,7 +18,7 @@ HEAD_ABSORPTION = "head_absorption"
 _TASK_METRICS = (*HEADLINE, *(f"{criterion}_floor" for criterion in CRITERIA))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Evidence:
     """The metrics of a suite, and the parts of them that tables, figures and claims are made of.
 

@@ -85,7 +85,9 @@ def save_figures(metrics: pd.DataFrame, context: Context, out: Path) -> list[Pat
         for name, kind, parts in figure_pages(context.suite):
             figure = drawings[kind](evidence, Page(parts, drawn))
             # Lay out once, for both formats.
-            figure.draw_without_rendering()
+            engine = figure.get_layout_engine()
+            assert engine is not None, f"{kind} has no layout engine"
+            engine.execute(figure)
             figure.set_layout_engine(None)
             for ending, metadata in (("png", {"Software": None}), ("pdf", {"CreationDate": None})):
                 path = out / f"{name}.{ending}"

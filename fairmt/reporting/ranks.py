@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import NamedTuple
 
 import pandas as pd
@@ -36,6 +37,7 @@ class FrontScores(NamedTuple):
         return rank_methods(self.shares.to_numpy())
 
 
+@functools.lru_cache(maxsize=2)
 def front_scores(evidence: Evidence, criterion: str) -> FrontScores:
     """Hypervolumes of the competitors that have a whole front on every ranked benchmark.
 

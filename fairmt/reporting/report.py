@@ -16,11 +16,11 @@ from fairmt.errors import FairMTError
 from fairmt.files import write_text
 from fairmt.integrity import read_json
 from fairmt.reporting.captions import CAPTIONS
-from fairmt.reporting.claims import LEGEND, claims_section, judge, read_claims
+from fairmt.reporting.claims import LEGEND, claims_section, once
 from fairmt.reporting.context import Context, read_context
-from fairmt.reporting.evidence import Evidence
+from fairmt.reporting.csv_files import read_csv
 from fairmt.reporting.names import figure_names, figure_pages, table_names
-from fairmt.reporting.tables import read_table, tables_of
+from fairmt.reporting.tables import tables_of
 
 TEMPLATES = Path(__file__).parent / "templates"
 BLOCKS = (
@@ -34,16 +34,14 @@ BLOCKS = (
 """Tables that have a section of their own, with its anchor and heading."""
 
 
-def write_report(metrics: pd.DataFrame, suite: Suite, results: Path) -> Path:
-    """Write ``report.html`` from metrics, and the tables, figures and provenance in a results folder.
+def write_report(suite: Suite, results: Path) -> Path:
+    """Write ``report.html`` from the tables, verdicts, figures and provenance in a results folder.
 
     Parameters
     ----------
-    metrics : DataFrame
-        The suite's metrics in long form.
     suite : Suite
     results : Path
-        ``results/<suite>``, with provenance.json, tables/ and figures/.
+        ``results/<suite>``, with provenance.json, claims.csv, tables/ and figures/.
 
     Returns
     -------
@@ -53,31 +51,41 @@ def write_report(metrics: pd.DataFrame, suite: Suite, results: Path) -> Path:
     Raises
     ------
     FairMTError
-        If one of these files is missing, or the claims, a benchmark or a method is invalid.
+        If one of these files is missing, or a benchmark or a method is invalid.
     """
     names = figure_names(suite)
     for name in ("provenance.json", *(f"figures/{name}.png" for name in names)):
         if not (results / name).exists():
             raise FairMTError(f"{results / name}: no such file; the report needs it")
     provenance = read_json(results / "provenance.json", "delete it and run the suite again")
-    tables = {name: read_table(results / f"tables/{name}.csv") for name in table_names(suite)}
+    tables = {name: read_csv(results / f"tables/{name}.csv") for name in table_names(suite)}
+    claims = read_csv(results / "claims.csv")
     images = {name: (results / f"figures/{name}.png").read_bytes() for name in names}
     path = results / "report.html"
-    write_text(path, render(metrics, tables, read_context(suite), provenance, images))
+    write_text(path, render(tables, claims, read_context(suite), provenance, images))
     return path
 
 
 def render(
-    metrics: pd.DataFrame,
     tables: Mapping[str, pd.DataFrame],
+    claims: pd.DataFrame,
     context: Context,
     provenance: Mapping[str, Any],
     images: Mapping[str, bytes],
 ) -> str:
-    """The page as text: claims are judged on the metrics, tables printed as given.
+    """The page as text.
 
-    ``tables`` has a frame for each of `fairmt.reporting.tables.TABLES` that the suite has, ``images`` a PNG
-    file for each figure.
+    Parameters
+    ----------
+    tables : mapping of str to DataFrame
+        A frame for each of `fairmt.reporting.tables.TABLES` that the suite has.
+    claims : DataFrame
+        A `fairmt.reporting.claims.claims_table`.
+    context : Context
+    provenance : mapping
+        The content of provenance.json.
+    images : mapping of str to bytes
+        A PNG file for each figure.
     """
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
@@ -86,9 +94,7 @@ def render(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    claims, own = read_claims()
-    evidence = Evidence(metrics, context, own)
-    outcomes = [judge(claim, evidence) for claim in claims]
+    verdicts = once(claims)
     return environment.get_template("report.html").render(
         context=context,
         blocks=BLOCKS,
@@ -97,10 +103,10 @@ def render(
             name: (table, table.sections(tables[name], context))
             for name, table in tables_of(context.suite).items()
         },
-        claims=claims_section(outcomes),
+        claims=claims_section(claims),
         claims_legend=LEGEND,
-        verdicts=Counter(outcome.verdict for outcome in outcomes),
-        outcomes=outcomes,
+        verdicts=Counter(verdicts["verdict"]),
+        measured=verdicts[["claim", "command", "how"]].to_dict("records"),
         figures=[
             (name, _data_url(images[name]), CAPTIONS[kind]) for name, kind, _ in figure_pages(context.suite)
         ],

@@ -9,13 +9,13 @@ from typing import NamedTuple
 import pandas as pd
 
 from fairmt.config import Suite
-from fairmt.errors import FairMTError
 from fairmt.files import write_text
 from fairmt.reporting import legends
 from fairmt.reporting.ablation import ablation_sections, ablation_table
 from fairmt.reporting.anchors import anchor_sections, anchor_table
 from fairmt.reporting.context import Context, read_context
 from fairmt.reporting.costs import cost_sections, cost_table
+from fairmt.reporting.csv_files import as_csv
 from fairmt.reporting.evidence import Evidence
 from fairmt.reporting.frames import group_table, main_table, task_table
 from fairmt.reporting.layout import Section, latex, markdown, plain
@@ -23,9 +23,6 @@ from fairmt.reporting.missing import missing_sections, missing_table
 from fairmt.reporting.names import table_names
 from fairmt.reporting.overall import overall_sections, overall_table
 from fairmt.reporting.sections import group_sections, main_sections, task_sections
-
-MISSING = "NaN"
-"""What has no value, in CSV files; an empty field is empty text."""
 
 
 class Table(NamedTuple):
@@ -64,29 +61,13 @@ def write_tables(metrics: pd.DataFrame, suite: Suite, out: Path) -> list[Path]:
         sections = table.sections(frame, evidence.context)
         texts = {
             "md": markdown(table.title, table.legend, sections),
-            "csv": frame.to_csv(index=False, lineterminator="\n", na_rep=MISSING),
+            "csv": as_csv(frame),
             "tex": latex((table.title, *table.legend), sections),
         }
         for ending, text in texts.items():
             write_text(out / f"{name}.{ending}", text)
             written.append(out / f"{name}.{ending}")
     return written
-
-
-def read_table(path: Path) -> pd.DataFrame:
-    """The frame that a table's CSV file holds, exactly.
-
-    Raises
-    ------
-    FairMTError
-        If there is no such file, or it is no table.
-    """
-    try:
-        return pd.read_csv(path, keep_default_na=False, na_values=[MISSING])
-    except FileNotFoundError:
-        raise FairMTError(f"{path}: no such file; the report needs it") from None
-    except (ValueError, pd.errors.ParserError) as error:
-        raise FairMTError(f"{path}: not a table: {error}; run `make tables` again") from None
 
 
 def main_table_text(metrics: pd.DataFrame, suite: Suite) -> str:

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import io
+
 import pandas as pd
 import pytest
 from reporting_frames import EFFECTS, make_context, make_metrics, make_suite, without
 
 from fairmt.errors import FairMTError
 from fairmt.reporting import claims as module
-from fairmt.reporting.claims import FAILS, HOLDS, UNTESTABLE, judge_all, read_claims, write_claims
+from fairmt.reporting.claims import (
+    FAILS,
+    HOLDS,
+    UNTESTABLE,
+    claims_section,
+    claims_table,
+    judge_all,
+    read_claims,
+    write_claims,
+)
+from fairmt.reporting.csv_files import as_csv
 from fairmt.selection import select
 
 CLAIM = {
@@ -233,13 +245,26 @@ def test_a_failing_claim_is_printed_as_failing_and_twice_the_same(tmp_path, monk
     monkeypatch.setattr(module, "read_context", make_context)
     suite = make_suite()
     metrics = make_metrics(suite, effects={"fairmt_eo": (0.80, 0.2, 0.12, 0.0)})
-    write_claims(metrics, suite, tmp_path / "a.md")
-    write_claims(metrics, suite, tmp_path / "b.md")
-    text = (tmp_path / "a.md").read_text()
+    for folder in ("a", "b"):
+        write_claims(metrics, suite, tmp_path / folder)
+    text = (tmp_path / "a/claims.md").read_text()
     (line,) = [line for line in text.splitlines() if line.startswith("| ΔEO falls")]
     assert "fails" in line
     assert "20.0 [" in line
-    assert text == (tmp_path / "b.md").read_text()
+    assert text == (tmp_path / "b/claims.md").read_text()
+
+
+def test_verdicts_read_back_print_the_same():
+    """With a claim of several parts, values that cannot be measured and remarks that are empty."""
+    suite = make_suite()
+    outcomes = judge_all(make_metrics(suite), make_context(suite, "mcar 50 %"))
+    table = claims_table(outcomes)
+    assert table["id"].nunique() == len(outcomes)
+    assert table["measured"].isna().any()
+    assert (table["part"] == "mcar 50 %").any()
+    again = pd.read_csv(io.StringIO(as_csv(table)), keep_default_na=False, na_values=["NaN"])
+    pd.testing.assert_frame_equal(again, table, check_dtype=False)
+    assert claims_section(again) == claims_section(table)
 
 
 @pytest.mark.parametrize(

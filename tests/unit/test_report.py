@@ -11,7 +11,8 @@ from reporting_frames import make_context, make_metrics, make_suite, without
 
 from fairmt.config import Ablation
 from fairmt.errors import FairMTError
-from fairmt.reporting import report, tables
+from fairmt.reporting import claims, report, tables
+from fairmt.reporting.claims import claims_table, judge_all
 from fairmt.reporting.evidence import Evidence
 from fairmt.reporting.names import figure_names
 from fairmt.reporting.report import render, write_report
@@ -46,8 +47,9 @@ class Page(HTMLParser):
 
 def page_of(suite, metrics, images=IMAGES):
     context = make_context(suite)
-    tables = {name: table.build(Evidence(metrics, context)) for name, table in tables_of(suite).items()}
-    return render(metrics, tables, context, PROVENANCE, images)
+    frames = {name: table.build(Evidence(metrics, context)) for name, table in tables_of(suite).items()}
+    verdicts = claims_table(judge_all(metrics, context))
+    return render(frames, verdicts, context, PROVENANCE, images)
 
 
 def page(**changes):
@@ -107,19 +109,20 @@ def test_one_seed_one_method_and_missing_metrics_are_reported(missing):
 
 
 def test_report_reads_the_results_folder(tmp_path, monkeypatch):
-    for module in (report, tables):
+    for module in (claims, report, tables):
         monkeypatch.setattr(module, "read_context", make_context)
     suite = make_suite()
     metrics = make_metrics(suite)
     (tmp_path / "provenance.json").write_text(json.dumps(PROVENANCE))
     with pytest.raises(FairMTError, match=r"fronts\.png: no such file"):
-        write_report(metrics, suite, tmp_path)
+        write_report(suite, tmp_path)
     (tmp_path / "figures").mkdir()
     for name, content in IMAGES.items():
         (tmp_path / f"figures/{name}.png").write_bytes(content)
     with pytest.raises(FairMTError, match=r"main\.csv: no such file"):
-        write_report(metrics, suite, tmp_path)
+        write_report(suite, tmp_path)
     tables.write_tables(metrics, suite, tmp_path / "tables")
-    path = write_report(metrics, suite, tmp_path)
+    claims.write_claims(metrics, suite, tmp_path)
+    path = write_report(suite, tmp_path)
     assert path.name == "report.html"
     assert path.read_text(encoding="utf-8") == page()

@@ -68,6 +68,7 @@ rule claims:
             category="Claims",
             caption="../report/claims.rst",
         ),
+        suite.results / "claims.csv",
     log:
         suite.results / "logs/claims.log",
     conda:

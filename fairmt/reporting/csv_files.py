@@ -1,0 +1,33 @@
+"""Frames as CSV files that hold them exactly: tables, verdicts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from fairmt.errors import FairMTError
+
+MISSING = "NaN"
+"""What has no value; an empty field is empty text."""
+
+
+def as_csv(frame: pd.DataFrame) -> str:
+    """The text of a frame's file."""
+    return frame.to_csv(index=False, lineterminator="\n", na_rep=MISSING)
+
+
+def read_csv(path: Path) -> pd.DataFrame:
+    """The frame in a file that `as_csv` made.
+
+    Raises
+    ------
+    FairMTError
+        If there is no such file, or it is no table.
+    """
+    try:
+        return pd.read_csv(path, keep_default_na=False, na_values=[MISSING])
+    except FileNotFoundError:
+        raise FairMTError(f"{path}: no such file; the report needs it") from None
+    except (ValueError, pd.errors.ParserError) as error:
+        raise FairMTError(f"{path}: not a table: {error}; run `make tables` again") from None
