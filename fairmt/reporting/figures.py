@@ -106,5 +106,5 @@ def _drawing() -> Iterator[None]:
     with mpl.rc_context():
         mpl.rcdefaults()
         mpl.use("agg")
-        sns.set_theme(style="whitegrid", rc=_STYLE)
+        sns.set_theme(style="whitegrid", font="DejaVu Sans", rc=_STYLE)  # comes with matplotlib
         yield

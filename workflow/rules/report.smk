@@ -52,6 +52,8 @@ rule figure:
         suite.results / "logs/figure.log",
     conda:
         "../envs/fairmt.yaml"
+    # It takes longest: the others run beside it.
+    priority: 1
     params:
         suite=suite.name,
     shell:
