@@ -50,10 +50,10 @@ rule figure:
         ),
     log:
         suite.results / "logs/figure.log",
-    conda:
-        "../envs/fairmt.yaml"
     # It takes longest: the others run beside it.
     priority: 1
+    conda:
+        "../envs/fairmt.yaml"
     params:
         suite=suite.name,
     shell:
