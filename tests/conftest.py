@@ -29,6 +29,11 @@ TINY_TASKS = (
 TINY_ROWS = {"train": 160, "validation": 60, "test": 60}
 
 
+def pytest_collection_modifyitems(items):
+    """The workflow's tests first: they take longest, and no worker shall wait for another at the end."""
+    items.sort(key=lambda item: "workflow" not in item.path.parts)
+
+
 def write_tiny(folder, kinds=("classification", "detection", "regression"), seed=0):
     """Write a small prepared benchmark with missing labels, unknown groups and a rare group.
 
