@@ -8,6 +8,7 @@ from fairlearn.reductions import BoundedGroupLoss as Moment
 from fairlearn.reductions import SquareLoss
 from mixed_tasks import random_batch
 from scipy.optimize import minimize
+from small_models import Linear
 from torch import nn
 
 from fairmt.methods.base import Batch, Method
@@ -21,19 +22,6 @@ TASKS = (
     Task("labels", "detection", 2, weight=2.0),
     Task("score", "regression", 1),
 )
-
-
-class Linear(nn.Module):
-    """One linear map per task on fixed features."""
-
-    def __init__(self, tasks, features):
-        super().__init__()
-        self.heads = nn.ModuleDict({task.name: nn.Linear(features, task.size, bias=False) for task in tasks})
-        for parameter in self.parameters():
-            nn.init.zeros_(parameter)
-
-    def forward(self, x):
-        return {name: head(x) for name, head in self.heads.items()}, x
 
 
 def trained(method, model, batch, steps, learning_rate):

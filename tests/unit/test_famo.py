@@ -4,11 +4,11 @@ import copy
 
 import pytest
 import torch
+from small_models import abc_batch, small_network, take_step
 from torchjd.scalarization import FAMO as Reference
 
 from fairmt.methods.base import Batch, Method
 from fairmt.methods.registry import get_card, load_method
-from fairmt.models.build import build_trunk_and_heads
 from fairmt.optim import Budget
 from fairmt.tasks import Task
 
@@ -24,35 +24,13 @@ BUDGET = Budget(steps=10, batch_size=40, optimizer="sgd", learning_rate=0.05, we
 
 @pytest.fixture
 def model():
-    torch.manual_seed(0)
-    config = {"trunk": "mlp", "widths": [8, 6], "head_widths": [4], "dropout": 0.0}
-    return Method(TASKS, GROUPS).build(*build_trunk_and_heads(config, (5,), TASKS))
-
-
-def batch_of(seed, unlabelled=()):
-    generator = torch.Generator().manual_seed(seed)
-    y = {
-        "a": torch.randint(3, (40,), generator=generator).float(),
-        "b": torch.randint(2, (40, 2), generator=generator).float(),
-        "c": 3 * torch.randn(40, 1, generator=generator),
-    }
-    y |= {name: y[name] * float("nan") for name in unlabelled}
-    x = torch.randn(40, 5, generator=generator)
-    return Batch(x, y, torch.randint(-1, 2, (40,), generator=generator), torch.arange(40))
+    return small_network(TASKS, GROUPS)
 
 
 def made(**params):
     method = FAMO(TASKS, GROUPS, **params)
     method.budget = BUDGET
     return method
-
-
-def take_step(method, optimizers, model, batch):
-    for optimizer in optimizers:
-        optimizer.zero_grad(set_to_none=True)
-    method.backward(model, batch)
-    for optimizer in optimizers:
-        optimizer.step()
 
 
 def test_steps_are_those_of_torchjds_famo(model):
@@ -62,7 +40,7 @@ def test_steps_are_those_of_torchjds_famo(model):
     reference = Reference(len(TASKS))
     optimizer = BUDGET.make_optimizer(other.parameters())
     for seed in range(6):
-        batch = batch_of(seed)
+        batch = abc_batch(seed)
         take_step(method, optimizers, model, batch)
         optimizer.zero_grad()
         reference(method.task_losses(other(batch.x)[0], batch)[0]).backward()
@@ -78,7 +56,7 @@ def test_gradient_of_the_logits(model):
     method = made()
     network, _ = method.optimizers(model)
     method.xi.data.copy_(torch.tensor([0.3, -0.2, 0.5]))
-    batch = batch_of(0)
+    batch = abc_batch(0)
     before = method.task_losses(model(batch.x)[0], batch)[0].detach()
     method.backward(model, batch)
     network.step()
@@ -92,7 +70,7 @@ def test_a_task_without_labels_takes_no_part(model):
     """Weights sum to 1 over the others; its head and its logit get no gradient."""
     method = made()
     network, _ = method.optimizers(model)
-    batch = batch_of(0, unlabelled=["b"])
+    batch = abc_batch(0, unlabelled=["b"])
     losses = method.task_losses(model(batch.x)[0], batch)[0].detach()
     method.backward(model, batch)
     found = [p.grad.clone() for p in model.heads["c"].parameters()]
@@ -112,7 +90,7 @@ def test_a_task_without_labels_takes_no_part(model):
 @pytest.mark.parametrize("group", [None, 0])
 def test_fairness_objectives(model, group):
     """lam 0 and lam towards 0 agree; without two groups lam does not matter."""
-    batch = batch_of(0)
+    batch = abc_batch(0)
     if group is not None:
         batch = Batch(batch.x, batch.y, torch.full_like(batch.group, group), batch.index)
     gradients = {}

@@ -4,10 +4,10 @@ import importlib
 
 import pytest
 import torch
+from small_models import abc_batch, small_network, take_step
 
-from fairmt.methods.base import Batch, Method
+from fairmt.methods.base import Method
 from fairmt.methods.registry import get_card, load_method
-from fairmt.models.build import build_trunk_and_heads
 from fairmt.optim import Budget
 from fairmt.tasks import Task
 
@@ -24,35 +24,13 @@ BUDGET = Budget(steps=10, batch_size=40, optimizer="sgd", learning_rate=0.0, wei
 
 @pytest.fixture
 def model():
-    torch.manual_seed(0)
-    config = {"trunk": "mlp", "widths": [8, 6], "head_widths": [4], "dropout": 0.0}
-    return Method(TASKS, GROUPS).build(*build_trunk_and_heads(config, (5,), TASKS))
-
-
-def batch_of(seed=0, unlabelled=()):
-    generator = torch.Generator().manual_seed(seed)
-    y = {
-        "a": torch.randint(3, (40,), generator=generator).float(),
-        "b": torch.randint(2, (40, 2), generator=generator).float(),
-        "c": 3 * torch.randn(40, 1, generator=generator),
-    }
-    y |= {name: y[name] * float("nan") for name in unlabelled}
-    x = torch.randn(40, 5, generator=generator)
-    return Batch(x, y, torch.randint(-1, 2, (40,), generator=generator), torch.arange(40))
+    return small_network(TASKS, GROUPS)
 
 
 def made(alpha=1.5):
     method = GradNorm(TASKS, GROUPS, alpha=alpha)
     method.budget = BUDGET
     return method
-
-
-def take_step(method, optimizers, model, batch):
-    for optimizer in optimizers:
-        optimizer.zero_grad(set_to_none=True)
-    method.backward(model, batch)
-    for optimizer in optimizers:
-        optimizer.step()
 
 
 def norms_of(method, model, batch):
@@ -67,7 +45,7 @@ def gradients(model):
 
 
 def test_the_first_step_is_multi_task_erm(model):
-    batch = batch_of()
+    batch = abc_batch(0)
     made().backward(model, batch)
     found = gradients(model)
     model.zero_grad()
@@ -79,10 +57,10 @@ def test_the_first_step_is_multi_task_erm(model):
 def test_gradient_of_the_weights_against_autograd(model, alpha):
     """Equation 2, written down with the weights inside of the gradients, by a second derivative."""
     method = made(alpha)
-    method.backward(model, batch_of(0))
+    method.backward(model, abc_batch(0))
     method.omega.data.copy_(torch.tensor([0.5, 0.9, 1.6]))
-    batch = batch_of(1)
-    initial = method.task_losses(model(batch_of(0).x)[0], batch_of(0))[0].detach()
+    batch = abc_batch(1)
+    initial = method.task_losses(model(abc_batch(0).x)[0], abc_batch(0))[0].detach()
     losses, _ = method.task_losses(model(batch.x)[0], batch)
     omega = torch.tensor([0.5, 0.9, 1.6], requires_grad=True)
     (weight,) = [p for p in model.trunk.parameters() if p.shape == (6, 8)]
@@ -103,7 +81,7 @@ def test_lengths_become_equal_where_rates_are(model):
     """A network that stands still: all loss ratios are 1, so all gradients are to be of one length."""
     method = made()
     optimizers = method.optimizers(model)
-    batch = batch_of()
+    batch = abc_batch(0)
     norms = norms_of(method, model, batch)
     assert norms.max() > 1.5 * norms.min()
     for _ in range(400):
@@ -125,7 +103,7 @@ def test_a_task_without_labels_takes_no_part(model):
     """The others step with weights of mean 1; its first loss is that of the first batch that has labels."""
     method = made()
     method.omega.data.copy_(torch.tensor([0.5, 2.0, 0.5]))
-    batch = batch_of(0, unlabelled=["b"])
+    batch = abc_batch(0, unlabelled=["b"])
     logged = method.backward(model, batch)
     losses = method.task_losses(model(batch.x)[0], batch)[0].detach()
     assert float(logged["loss"]) == pytest.approx(float(losses[0] + losses[2]) / 2)
@@ -137,7 +115,7 @@ def test_a_task_without_labels_takes_no_part(model):
     torch.testing.assert_close(found, gradients(model))
     torch.testing.assert_close(method.initial[[0, 2]], losses[[0, 2]])
     assert method.initial[1].isnan()
-    later = batch_of(1)
+    later = abc_batch(1)
     losses = method.task_losses(model(later.x)[0], later)[0].detach()
     before = method.initial.clone()
     method.backward(model, later)
@@ -150,13 +128,13 @@ def test_weights_stay_positive(model):
     optimizers = method.optimizers(model)
     method.omega.data.copy_(torch.tensor([0.01, 0.02, 2.97]))
     for seed in range(5):
-        take_step(method, optimizers, model, batch_of(seed))
+        take_step(method, optimizers, model, abc_batch(seed))
         assert method.omega.min() > 0
 
 
 def test_a_batch_without_any_label_leaves_the_network_alone(model):
     method = made()
-    method.backward(model, batch_of(0, unlabelled=["a", "b", "c"]))
+    method.backward(model, abc_batch(0, unlabelled=["a", "b", "c"]))
     assert not any(gradient.any() for gradient in gradients(model).values())
     assert not method.omega.grad.any()
     assert method.initial.isnan().all()

@@ -3,22 +3,23 @@
 import pytest
 import torch
 from jacobians import JACOBIANS, RANK_DEFICIENT, random_jacobian, weighting_of, weights_of
+from small_models import small_network
 from torchjd.aggregation import MeanWeighting
 
 from fairmt.methods.base import Batch, Method
 from fairmt.methods.jacobian import JacobianMethod, Mixture
 from fairmt.methods.registry import get_card, load_method, read_cards
-from fairmt.models.build import build_trunk_and_heads
 from fairmt.tasks import Task
 
+CARDS = read_cards()
 BALANCING = sorted(
     name
-    for name, card in read_cards().items()
+    for name, card in CARDS.items()
     if not (name.endswith("_fair") or card.is_control or card.is_external)
     and issubclass(load_method(card), JacobianMethod)
     and load_method(card).sampling != "tasks"  # that has a state, of a fixed number of tasks
 )
-WITH_FAIRNESS = [name for name in BALANCING if f"{name}_fair" in read_cards()]
+WITH_FAIRNESS = [name for name in BALANCING if f"{name}_fair" in CARDS]
 DiffEOdd = load_method(get_card("diff_eodd"))
 GROUPS = ("x", "y")
 TASKS = (
@@ -30,9 +31,7 @@ TASKS = (
 
 @pytest.fixture
 def model():
-    torch.manual_seed(0)
-    config = {"trunk": "mlp", "widths": [8, 6], "head_widths": [4], "dropout": 0.0}
-    return Method(TASKS, GROUPS).build(*build_trunk_and_heads(config, (5,), TASKS))
+    return small_network(TASKS, GROUPS)
 
 
 @pytest.fixture

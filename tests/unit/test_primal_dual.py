@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import quadprog
 import torch
+from small_models import Linear
 from torch import nn
 
 from fairmt.methods.base import Batch, Method
@@ -20,19 +21,6 @@ TASKS = (
     Task("labels", "detection", 2),
     Task("score", "regression", 1, edges=((0.0,),)),
 )
-
-
-class Linear(nn.Module):
-    """One linear map per task on fixed features."""
-
-    def __init__(self, tasks, features):
-        super().__init__()
-        self.heads = nn.ModuleDict({task.name: nn.Linear(features, task.size, bias=False) for task in tasks})
-        for parameter in self.parameters():
-            nn.init.zeros_(parameter)
-
-    def forward(self, x):
-        return {name: head(x) for name, head in self.heads.items()}, x
 
 
 def regression_problem(criterion):

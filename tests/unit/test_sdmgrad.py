@@ -6,11 +6,11 @@ import pytest
 import torch
 from jacobians import JACOBIANS, random_jacobian
 from scipy.optimize import minimize
+from small_models import abc_batch, small_network
 from torchjd.aggregation import SDMGradWeighting as Reference
 
-from fairmt.methods.base import Batch, Method
+from fairmt.methods.base import Method
 from fairmt.methods.registry import get_card, load_method
-from fairmt.models.build import build_trunk_and_heads
 from fairmt.tasks import Task
 
 SDMGrad = load_method(get_card("sdmgrad"))
@@ -26,21 +26,7 @@ TASKS = (
 
 @pytest.fixture
 def model():
-    torch.manual_seed(0)
-    config = {"trunk": "mlp", "widths": [8, 6], "head_widths": [4], "dropout": 0.0}
-    return Method(TASKS, GROUPS).build(*build_trunk_and_heads(config, (5,), TASKS))
-
-
-def batch_of(unlabelled=()):
-    generator = torch.Generator().manual_seed(1)
-    y = {
-        "a": torch.randint(3, (40,), generator=generator).float(),
-        "b": torch.randint(2, (40, 2), generator=generator).float(),
-        "c": 3 * torch.randn(40, 1, generator=generator),
-    }
-    y |= {name: y[name] * float("nan") for name in unlabelled}
-    x = torch.randn(40, 5, generator=generator)
-    return Batch(x, y, torch.zeros(40, dtype=torch.int64), torch.arange(40))
+    return small_network(TASKS, GROUPS)
 
 
 def gradients(method, model, batch):
@@ -91,8 +77,8 @@ def test_projection_is_the_nearest_point_of_the_simplex(seed):
 
 
 def test_a_strong_pull_is_multi_task_erm(model):
-    found = gradients(SDMGrad(TASKS, GROUPS, lambda_=1e6), model, batch_of())
-    expected = gradients(Method(TASKS, GROUPS), model, batch_of())
+    found = gradients(SDMGrad(TASKS, GROUPS, lambda_=1e6), model, abc_batch(1))
+    expected = gradients(Method(TASKS, GROUPS), model, abc_batch(1))
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-6)
 
 
@@ -127,16 +113,16 @@ def test_all_weight_on_an_absent_task_does_not_stop_the_others():
 
 def test_unlabelled_tasks(model):
     """The others train as if it did not exist; without any label nothing moves."""
-    found = gradients(SDMGrad(TASKS, GROUPS, lambda_=0.3), model, batch_of(["b"]))
+    found = gradients(SDMGrad(TASKS, GROUPS, lambda_=0.3), model, abc_batch(1, ["b"]))
     rest = [task for task in TASKS if task.name != "b"]
     model.zero_grad(set_to_none=True)
-    SDMGrad(rest, GROUPS, lambda_=0.3).backward(model, batch_of())
+    SDMGrad(rest, GROUPS, lambda_=0.3).backward(model, abc_batch(1))
     for name, parameter in model.named_parameters():
         if "heads.b" in name:
             assert not found[name].any()
         else:
             torch.testing.assert_close(found[name], parameter.grad, rtol=1e-4, atol=1e-6)
-    nothing = gradients(SDMGrad(TASKS, GROUPS, lambda_=0.3), model, batch_of(["a", "b", "c"]))
+    nothing = gradients(SDMGrad(TASKS, GROUPS, lambda_=0.3), model, abc_batch(1, ["a", "b", "c"]))
     assert not any(gradient.any() for gradient in nothing.values())
 
 
