@@ -16,7 +16,7 @@ CAPTIONS = {
     "ranks": (
         "Average rank of each method by the hypervolume of its fronts, over (benchmark, seed). Bars "
         "join methods that Nemenyi's test at level .05 does not tell apart. Seeds of a benchmark share "
-        "its data: the test is about these benchmarks. Methods without a whole front on every benchmark "
+        "its data: the test is about these benchmarks. Methods without a whole front on one of them "
         "are not ranked."
     ),
     "missing": (

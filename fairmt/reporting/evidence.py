@@ -16,6 +16,9 @@ from fairmt.training_records import TRAINING
 
 HEAD_ABSORPTION = "head_absorption"
 _TASK_METRICS = (*HEADLINE, *(f"{criterion}_floor" for criterion in CRITERIA))
+_NO_TASKS = pd.DataFrame(index=pd.Index([], dtype="int64", name="seed"), dtype=float)
+_NO_FRONT = pd.DataFrame(index=pd.MultiIndex.from_arrays([[], []], names=["seed", "knob_value"]), dtype=float)
+"""What a method without results has."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,11 +60,7 @@ class Evidence:
 
     def tasks(self, benchmark: str, method: str, criterion: str, metric: str) -> pd.DataFrame:
         """A headline metric of a method's selected knob value: seeds are rows, tasks are columns."""
-        key = benchmark, method, criterion, metric
-        if key not in self._tasks:
-            rows = self._task_rows.get(key, self._nothing)
-            self._tasks[key] = rows.pivot(index="seed", columns="task", values="value")
-        return self._tasks[key]
+        return self._tasks.get((benchmark, method, criterion, metric), _NO_TASKS)
 
     def mean(self, benchmark: str, method: str, criterion: str, metric: str) -> pd.Series:
         """Mean over tasks of a headline metric of the selected knob value, per seed."""
@@ -97,7 +96,7 @@ class Evidence:
 
     def benefits(self, benchmark: str, method: str, criterion: str) -> pd.DataFrame:
         """Benefit of each group of the training attribute: rows (seed, task, cell), a column per group."""
-        rows = self._benefit_rows.get((benchmark, method, criterion), self._nothing)
+        rows = self._benefit_rows.get((benchmark, method, criterion), self.selected.iloc[:0])
         return rows.pivot(index=["seed", "task", "metric"], columns="group", values="value")
 
     def absorption(self, benchmark: str, method: str, criterion: str) -> pd.Series:
@@ -110,16 +109,7 @@ class Evidence:
 
     def front(self, benchmark: str, method: str, criterion: str) -> pd.DataFrame:
         """Mean over tasks of utility and gap on the test split: rows (seed, knob_value)."""
-        rows = self._front_rows.get((benchmark, method), self._nothing)
-        rows = rows[rows["metric"].isin(["utility", criterion])]
-        return rows.pivot(index=["seed", "knob_value"], columns="metric", values="value").reindex(
-            columns=["utility", criterion]
-        )
-
-    @cached_property
-    def _tasks(self) -> dict[tuple[str, str, str, str], pd.DataFrame]:
-        """What `tasks` has made: the reference's is asked for with every method."""
-        return {}
+        return self._fronts.get((benchmark, method), _NO_FRONT).reindex(columns=["utility", criterion])
 
     @cached_property
     def _left_out(self) -> dict[tuple[str, str, str], dict[str, str]]:
@@ -131,13 +121,21 @@ class Evidence:
         rows = self.selected[~self.selected["within_tolerance"].astype(bool)]
         return rows[["benchmark", "method", "criterion"]].drop_duplicates()
 
-    # Rows by their keys: claims and tables ask for thousands of small parts of one large frame.
+    # Parts by their keys: claims and tables ask for thousands of small parts of one large frame.
 
     @cached_property
-    def _task_rows(self) -> dict[tuple, pd.DataFrame]:
+    def _tasks(self) -> dict[tuple, pd.DataFrame]:
         rows = headline(self.selected, self.context)
         rows = rows[(rows["task"] != "mean") & rows["metric"].isin(_TASK_METRICS)]
-        return dict(iter(rows.groupby(["benchmark", "method", "criterion", "metric"], observed=True)))
+        keys = ["method", "criterion", "metric"]
+        # The tasks are the benchmark's, whatever the method.
+        return {
+            (benchmark, *key): part.droplevel(keys)
+            for benchmark, own in rows.groupby("benchmark")
+            for key, part in own.pivot(index=[*keys, "seed"], columns="task", values="value").groupby(
+                level=keys
+            )
+        }
 
     @cached_property
     def _benefit_rows(self) -> dict[tuple, pd.DataFrame]:
@@ -146,17 +144,15 @@ class Evidence:
         return dict(iter(rows.groupby(["benchmark", "method", "criterion"], observed=True)))
 
     @cached_property
-    def _front_rows(self) -> dict[tuple, pd.DataFrame]:
+    def _fronts(self) -> dict[tuple, pd.DataFrame]:
         rows = self.metrics[(self.metrics["split"] == "test") & (self.metrics["task"] == "mean")]
         rows = headline(rows[rows["metric"].isin(HEADLINE)], self.context)
-        return dict(iter(rows.groupby(["benchmark", "method"], observed=True)))
+        keys = ["benchmark", "method"]
+        points = rows.pivot(index=[*keys, "seed", "knob_value"], columns="metric", values="value")
+        return {key: part.droplevel(keys) for key, part in points.groupby(level=keys)}
 
     @cached_property
     def _absorption(self) -> pd.DataFrame:
         choice = self.selected[["benchmark", "method", "criterion", "hash8"]].drop_duplicates()
         rows = self.metrics[(self.metrics["split"] == TRAINING) & (self.metrics["task"] == "mean")]
         return choice.merge(rows[rows["metric"] == HEAD_ABSORPTION], on=["benchmark", "method", "hash8"])
-
-    @property
-    def _nothing(self) -> pd.DataFrame:
-        return self.selected.iloc[:0]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from fairmt.reporting.layout import BEST, CLOSE
-from fairmt.statistics import t_interval
+from fairmt.statistics import Interval, t_interval
 
 HIGHER_IS_BETTER = frozenset({"utility", "delta_m"})
 
@@ -36,30 +36,36 @@ def mark_best(rows: pd.DataFrame, keys: Sequence[str], metrics: Sequence[str]) -
     eligible = rows[rows["within_tolerance"].astype(bool)]
     marks = rows[[*keys, "method"]].drop_duplicates()
     for metric in metrics:
+        own = eligible[eligible["metric"] == metric]
+        values = own.pivot(index=[*keys, "seed"], columns="method", values="value")
         found = [
             (*key, method, mark)
-            for key, block in eligible[eligible["metric"] == metric].groupby(list(keys))
-            for method, mark in _marks(
-                block.pivot(index="seed", columns="method", values="value"), metric in HIGHER_IS_BETTER
-            ).items()
+            for key, block in values.groupby(level=list(keys))
+            for method, mark in _marks(block, metric in HIGHER_IS_BETTER).items()
         ]
         columns = [*keys, "method", f"{metric}_mark"]
         marks = marks.merge(pd.DataFrame(found, columns=columns), on=columns[:-1], how="left")
     return marks.fillna("")
 
 
-def _marks(values: pd.DataFrame, higher: bool) -> dict[str, str]:
-    """Marks by method; ``values`` has a row per seed and a column per method."""
-    means = values.mean(skipna=False).dropna()
-    if means.empty:
+def _marks(block: pd.DataFrame, higher: bool) -> dict[str, str]:
+    """Marks by method; ``block`` has a row per seed and a column per method."""
+    values = block.dropna(axis="columns")
+    if values.empty:
         return {}
+    means = values.mean()
     best = means.idxmax() if higher else means.idxmin()
-    marks = {str(best): BEST}
-    for method in means.index.drop(best):
-        difference = t_interval((values[method] - values[best]).to_numpy())
-        # What is equal on every seed is equally good.
-        if difference.low == difference.high == 0:
-            marks[str(method)] = BEST
-        elif difference.low <= 0 <= difference.high:
-            marks[str(method)] = CLOSE
-    return marks
+    differences = values.to_numpy() - values[[best]].to_numpy()
+    return {
+        str(method): mark
+        for method, own in zip(values.columns, differences.T, strict=True)
+        if (mark := BEST if method == best else _mark(t_interval(own)))
+    }
+
+
+def _mark(difference: Interval) -> str:
+    """Mark of a method by its difference to the best one."""
+    # What is equal on every seed is equally good.
+    if difference.low == difference.high == 0:
+        return BEST
+    return CLOSE if difference.low <= 0 <= difference.high else ""

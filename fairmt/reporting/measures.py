@@ -66,12 +66,12 @@ def task_changes(
 
     Of the gap's own change, tasks that tell nothing about it are left out. NaN if that leaves none.
     """
-    after = evidence.tasks(benchmark, method, criterion, metric)
-    before = evidence.tasks(benchmark, reference, criterion, metric).reindex(columns=after.columns)
+    pair = [evidence.tasks(benchmark, name, criterion, metric) for name in (method, reference)]
     left_out = evidence.left_out(benchmark, reference, criterion) if metric == criterion else {}
-    kept = after.columns.difference(list(left_out))
-    seeds = after.index.intersection(before.index)
-    return pd.Series(mean_relative_change(after.loc[seeds, kept], before.loc[seeds, kept]), index=seeds)
+    kept = pair[0].columns.difference(list(left_out))
+    seeds = pair[0].index.intersection(pair[1].index)
+    after, before = (tasks.reindex(index=seeds, columns=kept) for tasks in pair)
+    return pd.Series(mean_relative_change(after, before), index=seeds)
 
 
 def difference_to_best(

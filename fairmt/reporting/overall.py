@@ -133,7 +133,8 @@ def _section(block: pd.DataFrame, criterion: str, context: Context) -> Section:
     )
     blocks = f"{first['n_blocks']} blocks (benchmark, seed) of {first['ranked_on'] or 'no benchmark'}"
     notes = [f"Ranks over {blocks}: {difference}."]
-    notes += [f"{row['method']} is not ranked: it {row['note']}." for row in records(block) if row["note"]]
+    unranked = block[block["note"] != ""].groupby("note", sort=False)["method"]
+    notes += [f"Not ranked ({note}): {', '.join(methods)}." for note, methods in unranked]
     return Section(f"Utility and {symbol} against {reference}", header, rows, notes=notes)
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import pandas as pd
 
+from fairmt.config import Suite
 from fairmt.reporting.evidence import Evidence
 from fairmt.reporting.measures import Box
-from fairmt.statistics import Ranking, rank_methods
+from fairmt.statistics import N_PAIRS, Ranking, rank_methods
 
 
 class FrontScores(NamedTuple):
@@ -23,8 +25,7 @@ class FrontScores(NamedTuple):
     left_out : dict of method to str
         Why a competitor is not among the columns.
     benchmarks : list of str
-        Those of the rows: where the gap of every task can be measured and the suite trains all its methods;
-        if no benchmark has all methods, the second is not asked for.
+        Those of the rows, see `ranked_benchmarks`.
     """
 
     shares: pd.DataFrame
@@ -50,21 +51,18 @@ def front_scores(evidence: Evidence, criterion: str) -> FrontScores:
     context = evidence.context
     reference = context.suite.reference
     measured = [name for name in context.benchmarks if evidence.has_headline(name, reference, criterion)]
-    complete = [
-        name for name in measured if set(context.suite.scope(name).methods) >= set(context.suite.methods)
-    ]
-    measured = complete or measured
-    wanted = {name: evidence.front(name, reference, criterion).dropna() for name in measured}
+    benchmarks = ranked_benchmarks(context.suite, measured)
+    wanted = {name: evidence.front(name, reference, criterion).dropna() for name in benchmarks}
     left_out, fronts = {}, {}
     for method in context.competitors:
-        own = {name: evidence.front(name, method, criterion).dropna() for name in measured}
-        lacking = [name for name in measured if len(own[name]) < max(len(wanted[name]), 1)]
+        own = {name: evidence.front(name, method, criterion).dropna() for name in benchmarks}
+        lacking = [name for name in benchmarks if len(own[name]) < max(len(wanted[name]), 1)]
         if lacking:
-            left_out[method] = f"has no whole front on {', '.join(lacking)}"
+            left_out[method] = f"no whole front on {', '.join(lacking)}"
         else:
             fronts[method] = own
     columns: dict[str, list[pd.Series]] = {method: [] for method in fronts}
-    for name in measured:
+    for name in benchmarks:
         if not fronts:
             break
         box = Box.around(pd.concat([own[name] for own in fronts.values()]), criterion)
@@ -73,4 +71,25 @@ def front_scores(evidence: Evidence, criterion: str) -> FrontScores:
             columns[method].append(pd.concat({name: shares}, names=["benchmark", "seed"]))
     shares = pd.DataFrame({method: pd.concat(parts) for method, parts in columns.items() if parts})
     # A box without an area ranks nobody.
-    return FrontScores(shares.dropna(), left_out, measured)
+    return FrontScores(shares.dropna(), left_out, benchmarks)
+
+
+def ranked_benchmarks(suite: Suite, measured: Sequence[str]) -> list[str]:
+    """Where methods are ranked: a suite may train all of them on some benchmarks, and fewer on more.
+
+    Of the sets of benchmarks that have a set of methods in common, the one with the most methods among
+    those with `N_PAIRS` blocks, so that the ranks can be tested; among all sets, if none has as many.
+
+    Parameters
+    ----------
+    suite : Suite
+    measured : sequence of str
+        Benchmarks on which the gap of every task can be measured.
+    """
+    scopes = {name: suite.scope(name) for name in measured}
+    found = []
+    for methods in {frozenset(scope.methods) for scope in scopes.values()}:
+        names = [name for name, scope in scopes.items() if methods <= set(scope.methods)]
+        blocks = sum(scopes[name].seeds for name in names)
+        found.append((blocks >= N_PAIRS, len(methods), blocks, names))
+    return max(found, default=(False, 0, 0, []))[-1]

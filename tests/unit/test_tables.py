@@ -20,6 +20,7 @@ from fairmt.reporting.frames import group_table, main_table, task_table
 from fairmt.reporting.layout import BEST, CLOSE, DASH, Cell, Section, escape_latex, latex, markdown, percent
 from fairmt.reporting.missing import missing_sections, missing_table
 from fairmt.reporting.overall import overall_sections, overall_table
+from fairmt.reporting.ranks import ranked_benchmarks
 from fairmt.reporting.sections import main_sections, task_sections
 from fairmt.reporting.tables import main_table_text, tables_of, write_tables
 
@@ -309,7 +310,7 @@ def test_overall_of_few_pairs_is_not_testable_and_names_who_is_not_ranked():
     section = overall_sections(table, context)[0]
     assert [row[5].text for row in section.rows if row[0].text == "fairmt_eo"] == ["not testable"]
     assert row_of(table, method="diff_dp", criterion="delta_eo")["pairs"] == 3
-    assert "diff_dp is not ranked: it has no whole front on two." in section.notes
+    assert "Not ranked (no whole front on two): diff_dp." in section.notes
     assert section.notes[0].endswith("not testable, fewer than 20 blocks.")
 
 
@@ -321,6 +322,16 @@ def test_a_benchmark_that_trains_fewer_methods_ranks_nobody():
     row = row_of(table, method="diff_dp", criterion="delta_eo")
     assert (row["ranked_on"], row["n_blocks"], row["note"]) == ("one", 3, "")
     assert row_of(table, method="fairmt_eo", criterion="delta_eo")["pairs"] == 6
+
+
+def test_ranks_are_over_as_many_methods_as_can_be_tested():
+    few, some = ("mtl_erm", "fairmt_eo"), ("mtl_erm", "diff_dp", "fairmt_eo")
+    reduced = {name: {"methods": some} for name in "bcdefg"} | {name: {"methods": few} for name in "hi"}
+    suite = make_suite(methods=(*some, "diff_eodd"), benchmarks=tuple("abcdefghi"), reduced=reduced)
+    # Three seeds: "a" alone has all methods, but only seven benchmarks have twenty blocks.
+    assert ranked_benchmarks(suite, "abcdefghi") == list("abcdefg")
+    assert ranked_benchmarks(suite, "abchi") == ["a"]
+    assert ranked_benchmarks(suite, "") == []
 
 
 def test_methods_that_a_benchmark_does_not_train_have_one_line_and_no_rows():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -112,3 +113,29 @@ def test_a_clock_that_jumps_retrains_nothing(finished, days):
         for path in (finished.folder / folder).rglob("*"):
             os.utime(path, (moment, moment))
     assert not {"prepare", "train", "control", "evaluate"} & set(finished.planned())
+
+
+def test_prepared_data_that_cannot_be_written_are_enough(finished):
+    expected, data = finished.predictions(), finished.folder / "data"
+    for name in ("runs", "evaluations"):
+        shutil.rmtree(finished.folder / RESULTS / name)
+    before = _changed(data)
+    _set_writable(data, False)
+    try:
+        finished.snakemake()
+    finally:
+        _set_writable(data, True)
+    assert finished.predictions() == expected
+    # Root may write everywhere: that nothing was written shows in the times.
+    assert _changed(data) == before
+
+
+def _changed(folder: Path) -> dict[Path, int]:
+    """When the folder and everything in it was last changed."""
+    return {path: path.stat().st_mtime_ns for path in (folder, *folder.rglob("*"))}
+
+
+def _set_writable(folder: Path, writable: bool) -> None:
+    for path in (folder, *folder.rglob("*")):
+        mode = path.stat().st_mode
+        path.chmod(mode | 0o200 if writable else mode & ~0o222)
