@@ -15,8 +15,9 @@ Row = Mapping[str, Any]
 
 
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """A frame's rows as dictionaries."""
-    return [{str(key): value for key, value in row.items()} for row in frame.to_dict("records")]
+    """A frame's rows as dictionaries of plain values."""
+    columns = {str(name): column.tolist() for name, column in frame.items()}
+    return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
 
 
 def split(block: pd.DataFrame, cells: Callable[[Row], list[Cell]]) -> tuple[list, list]:
