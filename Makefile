@@ -53,7 +53,7 @@ lint: $(STAMP) ## Format, types, rules
 lock: $(STAMP) ## Whether dvc.lock agrees with configuration and code: "Data and pipelines are up to date."
 	dvc repro --dry --allow-missing
 
-audit: $(STAMP) ## Known vulnerabilities of the pinned dependencies, by pip-audit; needs pypi.org
+audit: $(STAMP) ## Known vulnerabilities of the pinned dependencies, by pip-audit; needs the network
 	$(PYTHON) -m venv $(VENV)/audit
 	$(VENV)/audit/bin/python -m pip install --quiet pip-audit
 	$(VENV)/audit/bin/pip-audit --requirement requirements.lock --no-deps --disable-pip --strict

@@ -70,7 +70,8 @@ class FairMT(nn.Module):
     Raises
     ------
     FairMTError
-        If a parameter is out of its range.
+        If there is no task, or one group only, ``eps`` is not positive, ``warmup_steps`` is below 1, ``rho``
+        or ``decay`` is outside [0, 1], or a part is unknown.
     """
 
     def __init__(
@@ -128,10 +129,10 @@ class FairMT(nn.Module):
     ) -> dict[str, float]:
         """Add one batch's gradients: of the mean task loss during the warm-up, then of the direction
 
-        (sum_k alpha_k L_k + lambda C) / (1 + lambda)
+        (sum_k alpha_k L_k + s lambda C) / (1 + s lambda)
 
-        It takes the place of ``loss.backward()``: gradients accumulate in the parameters of the heads
-        and, through z, of the trunk. The heads run in here, each on its own copy of z.
+        with the share s <= 1 of `fairmt.fairness.dual.bound_share`. It takes the place of ``loss.backward()``: gradients accumulate in the parameters of the heads
+        and, through z, of the trunk. The heads run in here.
 
         Parameters
         ----------

@@ -111,8 +111,8 @@ class Method(nn.Module):
 
         Gradients are cleared before the call and the optimizers step after it. Values may be
         floats or detached scalar tensors, which cost no device synchronisation until logged; there
-        must be a ``"loss"``, and training stops when it is not finite. The keys are the same at every
-        step.
+        must be a ``"loss"``, and training stops at a recorded step where it is not finite. The keys are
+        the same at every step.
         """
         outputs, z = model(batch.x)
         loss = self.loss(outputs, batch, z)

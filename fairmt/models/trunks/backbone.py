@@ -27,7 +27,7 @@ def build(config: Mapping[str, Any], shape: Sequence[int]) -> tuple[nn.Module, i
     except ImportError:
         raise FairMTError(
             "model.trunk: 'backbone' needs the library timm, which is not installed; "
-            "run `pip install 'fairmt[backbones]'`"
+            "run `pip install --constraint requirements.lock --editable '.[backbones]'`"
         ) from None
     try:
         network = timm.create_model(config["name"], pretrained=config["pretrained"], num_classes=0)

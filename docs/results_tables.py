@@ -1,0 +1,106 @@
+"""Write the result tables of README.md and docs/method.md from suite `open`: python docs/results_tables.py"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+from tabulate import tabulate
+
+from fairmt.reporting.context import read_context
+from fairmt.reporting.evidence import Evidence
+from fairmt.reporting.layout import DASH, bracketed, percent
+from fairmt.reporting.summary import headline
+from fairmt.results import read_results
+from fairmt.statistics import mean_relative_change
+
+ROOT = Path(__file__).parents[1]
+OVERALL = ROOT / "results/open/tables/overall.csv"
+BEGIN, END = "<!-- results: docs/results_tables.py -->\n", "<!-- end of results -->\n"
+GAPS = {"delta_eo": "ΔEO", "delta_dp": "ΔDP"}
+FRONTS = {"fairmt_eo": (0.1, 0.5, 0.9), "diff_eodd": (0.01, 0.1, 1.0)}
+"""Two methods with the knob values that they have on every benchmark."""
+
+
+def overall_table() -> str:
+    """Markdown of the methods that every benchmark of the suite trains, against the reference."""
+    overall = pd.read_csv(OVERALL, keep_default_na=False, na_values=["NaN"])
+    overall = overall[overall["pairs"] == overall["pairs"].max()]
+    rows = []
+    for method, own in overall.groupby("method", sort=False):
+        row, by_criterion = [f"`{method}`"], own.set_index("criterion")
+        for criterion in GAPS:
+            numbers = by_criterion.loc[criterion]
+            if numbers["gap_change"] == numbers["gap_change_low"] == 0:
+                row += ["reference", DASH]
+                continue
+            for name in ("gap_change", "utility_change"):
+                row.append(bracketed(*(numbers[f"{name}{end}"] for end in ("", "_low", "_high"))))
+            row[-2] += " †" if numbers["outside_tolerance"] else ""
+        rows.append(row)
+    header = ["Method"]
+    for symbol in GAPS.values():
+        header += [f"{symbol}, change in %", "utility, points"]
+    return tabulate(rows, header, tablefmt="pipe", disable_numparse=True)
+
+
+def fronts_table() -> str:
+    """Markdown of `FRONTS`: change of ΔEO, and of mean utility, against the reference.
+
+    Relative, in percent, mean over seeds, and of ΔEO over the tasks whose gap can be told from chance. The
+    reference is that at the benchmark's own learning rate.
+    """
+    suite, metrics, _ = read_results("open")
+    context = read_context(suite)
+    evidence = Evidence(metrics, context)
+    rows = headline(metrics[metrics["split"] == "test"], context)
+    rows = rows[
+        rows["metric"].isin(["utility", "delta_eo"]) & rows["method"].isin([*FRONTS, suite.reference])
+    ]
+    table = []
+    for benchmark in context.benchmarks:
+        nothing = list(evidence.left_out(benchmark, suite.reference, "delta_eo"))
+        own = rows[(rows["benchmark"] == benchmark) & ~rows["task"].isin(nothing)]
+        gaps = _by_run(own[(own["metric"] == "delta_eo") & (own["task"] != "mean")])
+        utilities = _by_run(
+            rows[(rows["benchmark"] == benchmark) & (rows["metric"] == "utility") & (rows["task"] == "mean")]
+        )
+        cells = [benchmark]
+        for method, values in FRONTS.items():
+            for value in values:
+                changes = (
+                    percent(
+                        mean_relative_change(wide.loc[method, value], wide.loc[suite.reference, 1.0]).mean()
+                    )
+                    for wide in (gaps, utilities)
+                )
+                cells.append("{} ({})".format(*changes).replace("-", "−"))
+        table.append(cells)
+    header = ["Benchmark", *(f"eps {value:g}" for value in FRONTS["fairmt_eo"])]
+    header += [f"lam {value:g}" for value in FRONTS["diff_eodd"]]
+    return tabulate(table, header, tablefmt="pipe", disable_numparse=True)
+
+
+def _by_run(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows (method, knob_value, seed), a column per task."""
+    return rows.pivot(index=["method", "knob_value", "seed"], columns="task", values="value")
+
+
+PAGES: dict[Path, Callable[[], str]] = {
+    ROOT / "README.md": overall_table,
+    ROOT / "docs/method.md": fronts_table,
+}
+"""The pages, each with the table between its two marks."""
+
+
+def with_table(text: str, table: str) -> str:
+    """A page with this table between its two marks."""
+    before, _, rest = text.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return f"{before}{BEGIN}\n{table}\n\n{END}{after}"
+
+
+if __name__ == "__main__":
+    for page, table_of in PAGES.items():
+        page.write_text(with_table(page.read_text(encoding="utf-8"), table_of()), encoding="utf-8")
