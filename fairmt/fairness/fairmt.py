@@ -131,8 +131,9 @@ class FairMT(nn.Module):
 
         (sum_k alpha_k L_k + s lambda C) / (1 + s lambda)
 
-        with the share s <= 1 of `fairmt.fairness.dual.bound_share`. It takes the place of ``loss.backward()``: gradients accumulate in the parameters of the heads
-        and, through z, of the trunk. The heads run in here.
+        with the share s <= 1 of `fairmt.fairness.dual.bound_share`. It takes the place of
+        ``loss.backward()``: gradients accumulate in the parameters of the heads and, through z, of the trunk.
+        The heads run in here.
 
         Parameters
         ----------
