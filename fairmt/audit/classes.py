@@ -27,6 +27,7 @@ def by_column(
     known, _ = coded(table, columns.labels)
     positive = positive or next(iter(columns.classes), None)
     if threshold is None and positive is None and _holds_classes(table, columns.predictions[0], known):
+        _check_same_classes(table, columns.predictions[0], known)
         classes, (label, decided) = coded(table, (columns.labels[0], columns.predictions[0]))
         task = _class_task(columns, classes)
         return Predicted(task, _as_labels(label), np.eye(task.size)[decided], None, "the class in the table")
@@ -72,6 +73,24 @@ def _holds_classes(table: pa.Table, name: str, known: tuple[str, ...]) -> bool:
     return set(values) <= set(known) or further
 
 
+def _check_same_classes(table: pa.Table, name: str, known: tuple[str, ...]) -> None:
+    """Refuse predictions in other words than the labels: every one of them would count as wrong.
+
+    A model may predict a class that no label has, or never predict one; of two classes, not both.
+    """
+    values, _ = coded(table, [name])
+    labels, predictions = set(known), set(values)
+    differ = len(known) == 2 and not (labels <= predictions or predictions <= labels)
+    if known and (differ or labels.isdisjoint(predictions)):
+        raise FairMTError(
+            f"column {name!r}: expected classes of the labels ({_listed(known)}), found {_listed(values)}"
+        )
+
+
+def _listed(classes: tuple[str, ...]) -> str:
+    return ", ".join(classes[:5]) + (", ..." if len(classes) > 5 else "")
+
+
 def _two_classes(
     columns: TaskColumns, known: tuple[str, ...], positive: str | None
 ) -> tuple[tuple[str, ...], int]:
@@ -81,8 +100,8 @@ def _two_classes(
     (column,) = columns.predictions
     if len(known) != 2:
         raise FairMTError(
-            f"column {column!r}: expected classes of task {columns.name!r} ({', '.join(known[:5])}"
-            f"{', ...' if len(known) > 5 else ''}), or a column of numbers per class; found numbers"
+            f"column {column!r}: expected classes of task {columns.name!r} ({_listed(known)}), or a column "
+            "of numbers per class; found numbers"
         )
     if positive not in known:
         found = "nothing" if positive is None else repr(positive)

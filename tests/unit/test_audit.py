@@ -475,6 +475,12 @@ UNFIT = {
         "classes of task 'y'",
     ),
     "one class": ({"y": ["a"] * 60, "y_pred": ["a"] * 60}, {}, r"expected 2 to 100 classes, found 1 \(a\)"),
+    "other words": (
+        {"y": ["no", "yes"] * 30, "y_pred": ["n", "y"] * 30},
+        {},
+        r"column 'y_pred': expected classes of the labels \(no, yes\), found n, y",
+    ),
+    "other numbers": ({"y": [1, 2] * 30, "y_pred": [0, 1] * 30}, {}, r"labels \(1, 2\), found 0, 1"),
     "one value": ({"y": [5.5] * 60, "y_pred": [i / 7 for i in range(60)]}, {}, "at least two distinct"),
     "odd label": (
         {"y": odd(PAIRS, 3, 2)},
