@@ -9,28 +9,28 @@ import pandas as pd
 from tabulate import tabulate
 
 from fairmt.reporting.context import read_context
+from fairmt.reporting.csv_files import read_csv
 from fairmt.reporting.evidence import Evidence
-from fairmt.reporting.layout import DASH, bracketed, percent
-from fairmt.reporting.summary import headline
+from fairmt.reporting.layout import DASH, bracketed
+from fairmt.reporting.summary import CRITERIA, SYMBOLS, headline
 from fairmt.results import read_results
 from fairmt.statistics import mean_relative_change
 
 ROOT = Path(__file__).parents[1]
 OVERALL = ROOT / "results/open/tables/overall.csv"
 BEGIN, END = "<!-- results: docs/results_tables.py -->\n", "<!-- end of results -->\n"
-GAPS = {"delta_eo": "ΔEO", "delta_dp": "ΔDP"}
 FRONTS = {"fairmt_eo": (0.1, 0.5, 0.9), "diff_eodd": (0.01, 0.1, 1.0)}
 """Two methods with the knob values that they have on every benchmark."""
 
 
 def overall_table() -> str:
     """Markdown of the methods that every benchmark of the suite trains, against the reference."""
-    overall = pd.read_csv(OVERALL, keep_default_na=False, na_values=["NaN"])
+    overall = read_csv(OVERALL)
     overall = overall[overall["pairs"] == overall["pairs"].max()]
     rows = []
     for method, own in overall.groupby("method", sort=False):
         row, by_criterion = [f"`{method}`"], own.set_index("criterion")
-        for criterion in GAPS:
+        for criterion in CRITERIA:
             numbers = by_criterion.loc[criterion]
             if numbers["gap_change"] == numbers["gap_change_low"] == 0:
                 row += ["reference", DASH]
@@ -40,8 +40,8 @@ def overall_table() -> str:
             row[-2] += " †" if numbers["outside_tolerance"] else ""
         rows.append(row)
     header = ["Method"]
-    for symbol in GAPS.values():
-        header += [f"{symbol}, change in %", "utility, points"]
+    for criterion in CRITERIA:
+        header += [f"{SYMBOLS[criterion]}, change in %", "utility, points"]
     return tabulate(rows, header, tablefmt="pipe", disable_numparse=True)
 
 
@@ -60,22 +60,18 @@ def fronts_table() -> str:
     ]
     table = []
     for benchmark in context.benchmarks:
-        nothing = list(evidence.left_out(benchmark, suite.reference, "delta_eo"))
-        own = rows[(rows["benchmark"] == benchmark) & ~rows["task"].isin(nothing)]
-        gaps = _by_run(own[(own["metric"] == "delta_eo") & (own["task"] != "mean")])
-        utilities = _by_run(
-            rows[(rows["benchmark"] == benchmark) & (rows["metric"] == "utility") & (rows["task"] == "mean")]
-        )
+        own = rows[rows["benchmark"] == benchmark]
+        nothing = evidence.left_out(benchmark, suite.reference, "delta_eo")
+        gaps = _by_run(own[(own["metric"] == "delta_eo") & ~own["task"].isin(["mean", *nothing])])
+        utilities = _by_run(own[(own["metric"] == "utility") & (own["task"] == "mean")])
         cells = [benchmark]
         for method, values in FRONTS.items():
             for value in values:
-                changes = (
-                    percent(
-                        mean_relative_change(wide.loc[method, value], wide.loc[suite.reference, 1.0]).mean()
-                    )
+                gap, utility = (
+                    mean_relative_change(wide.loc[method, value], wide.loc[suite.reference, 1.0]).mean()
                     for wide in (gaps, utilities)
                 )
-                cells.append("{} ({})".format(*changes).replace("-", "−"))
+                cells.append(f"{bracketed(gap)} ({bracketed(utility)})")
         table.append(cells)
     header = ["Benchmark", *(f"eps {value:g}" for value in FRONTS["fairmt_eo"])]
     header += [f"lam {value:g}" for value in FRONTS["diff_eodd"]]

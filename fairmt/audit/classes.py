@@ -27,8 +27,10 @@ def by_column(
     known, _ = coded(table, columns.labels)
     positive = positive or next(iter(columns.classes), None)
     if threshold is None and positive is None and _holds_classes(table, columns.predictions[0], known):
-        _check_same_classes(table, columns.predictions[0], known)
         classes, (label, decided) = coded(table, (columns.labels[0], columns.predictions[0]))
+        _check_same_classes(
+            columns.predictions[0], known, tuple(classes[code] for code in np.unique(decided))
+        )
         task = _class_task(columns, classes)
         return Predicted(task, _as_labels(label), np.eye(task.size)[decided], None, "the class in the table")
     classes, place = _two_classes(columns, known, positive)
@@ -73,12 +75,11 @@ def _holds_classes(table: pa.Table, name: str, known: tuple[str, ...]) -> bool:
     return set(values) <= set(known) or further
 
 
-def _check_same_classes(table: pa.Table, name: str, known: tuple[str, ...]) -> None:
+def _check_same_classes(name: str, known: tuple[str, ...], values: tuple[str, ...]) -> None:
     """Refuse predictions in other words than the labels: every one of them would count as wrong.
 
     A model may predict a class that no label has, or never predict one; of two classes, not both.
     """
-    values, _ = coded(table, [name])
     labels, predictions = set(known), set(values)
     differ = len(known) == 2 and not (labels <= predictions or predictions <= labels)
     if known and (differ or labels.isdisjoint(predictions)):

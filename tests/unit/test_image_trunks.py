@@ -164,7 +164,8 @@ BACKBONE = {
 
 def test_backbone_without_its_library_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "timm", None)
-    with pytest.raises(FairMTError, match=r"needs the library timm.*pip install .*'.\[backbones\]'"):
+    command = r"pip install --constraint requirements\.lock --editable '\.\[backbones\]'"
+    with pytest.raises(FairMTError, match=rf"needs the library timm.*{command}"):
         trunk_of(BACKBONE)
 
 
