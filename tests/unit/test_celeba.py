@@ -159,7 +159,7 @@ def test_the_subset_refuses_images_without_attributes_and_foreign_names(tmp_path
 
 def job(steps):
     config = read_benchmark("celeba64-male")
-    config["model"] |= {"width": 2}
+    config["model"] |= {"width": 8}
     config["training"] |= {"steps": steps, "batch_size": 16}
     return Job("celeba64-male", config, Method, {}, 1.0, 0, {"hash8": "12345678"})
 
@@ -190,7 +190,7 @@ def test_a_run_on_images_that_was_interrupted_ends_with_the_same_bits(tmp_path, 
         tmp_path / "whole/predictions.parquet"
     ).read_bytes()
     model = read_arrays(tmp_path / "whole/probe.safetensors")
-    assert model["expression/covariance"].shape == (16, 16)
+    assert model["expression/covariance"].shape == (64, 64)
 
 
 @pytest.mark.parametrize("name", ["celeba", "celeba64", "ham10000"])

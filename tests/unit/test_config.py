@@ -139,6 +139,11 @@ def test_extends_may_be_chained(write):
             "model: unknown key 'widht'; did you mean 'width'",
         ),
         (
+            "extends: base\nfeatures: {image: {size: 64}}\n"
+            "model: {trunk: convnet, width: 4, flip: true, padding: 4, head_widths: []}\n",
+            r"model\.width: 4 is less than the minimum of 8",
+        ),
+        (
             "extends: base\nfeatures: {image: {size: 64}}\nmodel: {trunk: convnet, head_widths: []}\n",
             "model: required key 'flip' is missing",
         ),

@@ -15,7 +15,7 @@ from fairmt.models.images import MEAN, STD, Pixels, augment
 from fairmt.optim import Budget
 from fairmt.tasks import Task
 
-CONVNET = {"trunk": "convnet", "width": 4, "flip": True, "padding": 2, "head_widths": [8]}
+CONVNET = {"trunk": "convnet", "width": 8, "flip": True, "padding": 2, "head_widths": [8]}
 RESNET = {"trunk": "resnet18", "flip": True, "padding": 2, "head_widths": []}
 TASKS = (
     Task("kind", "classification", 3),
@@ -34,7 +34,7 @@ def trunk_of(config, shape=(3, 32, 32)):
     return build_trunk_and_heads(config, shape, TASKS)[0]
 
 
-@pytest.mark.parametrize(("config", "width"), [(CONVNET, 32), (RESNET, 512)])
+@pytest.mark.parametrize(("config", "width"), [(CONVNET, 64), (RESNET, 512)])
 def test_representations_are_vectors(config, width):
     z = trunk_of(config)(images())
     assert z.shape == (12, width)
