@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -47,13 +48,26 @@ def by_column(
 
 
 def by_class(table: pa.Table, columns: TaskColumns) -> Predicted:
-    """Classification by a column of scores per class."""
+    """Classification by a column of scores per class.
+
+    Raises
+    ------
+    FairMTError
+        If neither the user nor the columns' names say which column is of which class, or a class has none.
+    """
     known, _ = coded(table, columns.labels)
-    classes = columns.classes or known
-    if len(classes) != len(columns.predictions) or not set(known) <= set(classes):
+    classes = columns.classes or _classes_in_names(columns.predictions, known)
+    if not classes:
+        pairs = ",".join(f"{name}=COLUMN" for name in known[:MOST_CLASSES])
+        raise FairMTError(
+            f"task {columns.name!r}: expected columns whose names end in the classes {_listed(known)}, found "
+            f"{', '.join(columns.predictions)}; say of which class each is with "
+            f"--task {columns.name}={columns.labels[0]}:{pairs}"
+        )
+    if not set(known) <= set(classes):
         raise FairMTError(
             f"task {columns.name!r}: expected a column of predictions for each of the classes "
-            f"{', '.join(known)}, found {', '.join(columns.predictions)}"
+            f"{', '.join(known)}, found {', '.join(columns.predictions)}, of {', '.join(classes)}"
         )
     scores = matrix(table, columns.predictions)
     add_up = are_probabilities(scores) and np.allclose(scores.sum(axis=1), 1, atol=1e-3)
@@ -62,8 +76,20 @@ def by_class(table: pa.Table, columns: TaskColumns) -> Predicted:
         _as_labels(_recoded(table, columns, classes)),
         np.eye(len(classes))[scores.argmax(axis=1)],
         scores if add_up else None,
-        "the class with the highest prediction",
+        f"the class with the highest of {_listed(columns.predictions)}",
     )
+
+
+def _classes_in_names(predictions: tuple[str, ...], known: tuple[str, ...]) -> tuple[str, ...]:
+    """The class in which each column's name ends, as a part of its own; empty if one has none."""
+    begins = r"(?:^|[\W_]|(?<=[^\W\d])(?=\d))"  # p_cook, "p cook", p1
+
+    def of(column: str) -> str:
+        endings = [name for name in known if re.search(f"{begins}{re.escape(name)}$", column)]
+        return max(endings, key=len, default="")
+
+    found = tuple(of(column) for column in predictions)
+    return found if all(found) and len(set(found)) == len(found) else ()
 
 
 def _holds_classes(table: pa.Table, name: str, known: tuple[str, ...]) -> bool:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fairmt.audit.values import coded, is_string, is_whole, n_distinct, numbers
-from fairmt.data.labels import cross_groups
 from fairmt.errors import FairMTError
 
 if TYPE_CHECKING:
@@ -38,20 +37,23 @@ def read_attribute(table: pa.Table, columns: tuple[str, ...]) -> Attribute:
         If there are fewer than two groups, or more than `MOST_GROUPS`.
     """
     name = " and ".join(columns)
-    names, parts = zip(*(coded(table, [column]) for column in columns), strict=True)
-    codes, crossed = cross_groups([part for (part,) in parts], list(names))
-    present = np.unique(codes[codes >= 0])
-    if len(present) < 2:
-        found = f"only {crossed[present[0]]!r}" if len(present) else "missing values only"
-        raise FairMTError(f"groups {name!r}: expected at least two groups, found {found}")
+    values, parts = zip(*(coded(table, [column]) for column in columns), strict=True)
+    cells = np.column_stack([part for (part,) in parts])
+    known = (cells >= 0).all(axis=1)
+    # Of the rows that there are: the product of several columns' values may not fit into memory.
+    present, numbered = np.unique(cells[known], axis=0, return_inverse=True)
     if len(present) > MOST_GROUPS:
         raise FairMTError(
             f"groups {name!r}: expected at most {MOST_GROUPS} groups, found {len(present)}; "
             "put values together, such as ages into ranges"
         )
-    renumbered = np.full(len(crossed) + 1, -1)
-    renumbered[present] = np.arange(len(present))
-    return Attribute(name, tuple(crossed[code] for code in present), renumbered[codes])
+    groups = tuple(" & ".join(own[code] for own, code in zip(values, cell, strict=True)) for cell in present)
+    if len(groups) < 2:
+        found = f"only {groups[0]!r}" if groups else "missing values only"
+        raise FairMTError(f"groups {name!r}: expected at least two groups, found {found}")
+    codes = np.full(len(cells), -1)
+    codes[known] = numbered
+    return Attribute(name, groups, codes)
 
 
 def find_groups(table: pa.Table, used: Collection[str]) -> list[tuple[str, ...]]:

@@ -99,6 +99,8 @@ def _task(name: str, columns: Sequence[_Column]) -> TaskColumns:
 def named_task(text: str, names: Sequence[str]) -> TaskColumns:
     """A task from ``NAME=LABEL:PREDICTION``; several columns on either side are separated by commas.
 
+    With one label, ``CLASS=COLUMN`` says of which class a column of predictions is.
+
     Raises
     ------
     FairMTError
@@ -108,12 +110,15 @@ def named_task(text: str, names: Sequence[str]) -> TaskColumns:
     --------
     >>> named_task("hired=y:p", ["y", "p", "sex"]).predictions
     ('p',)
+    >>> named_task("job=job:cook=p1,nurse=p2", ["job", "p1", "p2"]).classes
+    ('cook', 'nurse')
     """
     match = re.fullmatch(r"([^=]+)=([^:]+):([^:]+)", text)
     if not match:
         raise FairMTError(f"--task: expected NAME=LABEL:PREDICTION, found {text!r}")
     name, *sides = (part.strip() for part in match.groups())
     labels, predictions = (tuple(column.strip() for column in side.split(",")) for side in sides)
+    classes, predictions = zip(*(_of_class(column, names) for column in predictions), strict=True)
     for column in (*labels, *predictions):
         check_column(column, names, f"--task {name}")
     if len(labels) not in (1, len(predictions)):
@@ -121,7 +126,18 @@ def named_task(text: str, names: Sequence[str]) -> TaskColumns:
             f"--task {name}: expected as many predictions as labels, or one label, found {len(labels)} "
             f"labels and {len(predictions)} predictions"
         )
-    return TaskColumns(name, labels, predictions, labels)
+    if any(classes) and (not all(classes) or len(set(classes)) < len(classes) or len(labels) > 1):
+        raise FairMTError(
+            f"--task {name}: expected a class of the one label for each column of predictions, each once, "
+            f"found {sides[1]!r} for {sides[0]!r}"
+        )
+    return TaskColumns(name, labels, predictions, labels, classes if all(classes) else ())
+
+
+def _of_class(text: str, names: Sequence[str]) -> tuple[str, str]:
+    """The class, "" if not said, and the column in ``CLASS=COLUMN``."""
+    of_class, _, column = (part.strip() for part in text.rpartition("="))
+    return ("", text) if text in names else (of_class, column)
 
 
 def named_group(text: str, names: Sequence[str]) -> tuple[str, ...]:

@@ -46,7 +46,8 @@ def read_predicted(
     Raises
     ------
     FairMTError
-        If labels or predictions do not fit the kind, a prediction is missing, or all labels are.
+        If labels or predictions do not fit the kind, a prediction is missing, all labels are, or there is
+        nothing that a threshold or positive class could decide.
     """
     for name in columns.labels:
         if n_missing(table, name) == table.num_rows:
@@ -59,6 +60,15 @@ def read_predicted(
             )
     kind = kind or infer_kind(table, columns)
     several = len(columns.labels)
+    by_highest = kind == "classification" and len(columns.predictions) > 1
+    if threshold is not None and (kind == "regression" or by_highest):
+        decided = "of the class with the highest prediction" if by_highest else "of regression"
+        raise FairMTError(f"--threshold {columns.name}: nothing to decide in predictions {decided}")
+    if positive is not None and (kind != "classification" or by_highest):
+        raise FairMTError(
+            f"--positive {columns.name}: expected classification by one column of predictions, found {kind} "
+            f"by {', '.join(columns.predictions)}"
+        )
     if kind == "classification" and several == 1:
         if len(columns.predictions) > 1:
             return by_class(table, columns)
@@ -80,8 +90,9 @@ def infer_kind(table: pa.Table, columns: TaskColumns) -> Kind:
     """The kind of a task by its columns.
 
     Several label columns: detection if all labels are 0 or 1, else regression. One label column:
-    classification if it is text or 0 and 1, if there is a column of predictions per class, or if labels and
-    predictions are whole numbers with at most `FEW` distinct labels; else regression.
+    classification if it is text or 0 and 1, if there is a column of predictions per class, if labels and
+    predictions are whole numbers with at most `FEW` distinct labels, or if the labels are two whole numbers
+    (1 and 2) and the predictions probabilities; else regression.
     """
     if len(columns.labels) > 1:
         return "detection" if within(matrix(table, columns.labels), (0, 1)) else "regression"
@@ -89,9 +100,10 @@ def infer_kind(table: pa.Table, columns: TaskColumns) -> Kind:
     if len(columns.predictions) > 1 or any([is_text(table, name) for name in names]):
         return "classification"
     labels, predicted = (numbers(table, name) for name in names)
-    few = len(np.unique(labels[~np.isnan(labels)])) <= FEW
-    whole = few and is_whole(labels) and is_whole(predicted)
-    return "classification" if whole or within(labels, (0, 1)) else "regression"
+    distinct = len(np.unique(labels[~np.isnan(labels)]))
+    likely = is_whole(predicted) if distinct != 2 else is_whole(predicted) or are_probabilities(predicted)
+    classes = distinct <= FEW and is_whole(labels) and likely
+    return "classification" if classes or within(labels, (0, 1)) else "regression"
 
 
 def _detection(

@@ -26,9 +26,12 @@ def numbers(table: pa.Table, name: str) -> np.ndarray:
 
     column = plain(table, name)
     if pa.types.is_string(column.type):
-        first = next((text for text in column.to_pylist() if text is not None), "")
-        raise FairMTError(f"column {name!r}: expected numbers, found text such as {first!r}")
-    values = pc.cast(column, pa.float64()).to_numpy(zero_copy_only=False).astype(np.float64)
+        row, text = _first_word(column.to_pylist())
+        raise FairMTError(
+            f"column {name!r}: expected numbers, found text {text!r} in row {row + 1} below the header"
+        )
+    # Whole numbers above 2^53 become the nearest float.
+    values = pc.cast(column, pa.float64(), safe=False).to_numpy(zero_copy_only=False).astype(np.float64)
     if np.isinf(values).any():
         raise FairMTError(
             f"column {name!r}: expected finite numbers, found {np.isinf(values).sum()} infinite"
@@ -143,6 +146,12 @@ def plain(table: pa.Table, name: str) -> pa.ChunkedArray:
         return column
     found = "text that is not UTF-8" if pa.types.is_binary(kind) else f"type {kind}"
     raise FairMTError(f"column {name!r}: expected numbers or text, found {found}")
+
+
+def _first_word(texts: list[str | None]) -> tuple[int, str]:
+    """The first text that is no number and its row, or the first text if all are numbers."""
+    given = [(row, text) for row, text in enumerate(texts) if text is not None]
+    return next((entry for entry in given if not _is_number(entry[1])), given[0])
 
 
 def _is_number(text: str) -> bool:

@@ -154,6 +154,30 @@ def test_classes_by_their_probabilities(tmp_path):
     assert value(named, "job", "utility") == pytest.approx(value(hard, "job", "utility"))
 
 
+def test_columns_of_classes_say_of_which_they_are(tmp_path):
+    rng = np.random.default_rng(0)
+    p = rng.dirichlet([1, 1], 300)
+    frame = pd.DataFrame({"n": p[:, 0], "p_cook": p[:, 1], "p_nurse": p[:, 0]})
+    frame["job"], frame["sex"] = rng.choice(["cook", "nurse"], 300), rng.choice(["f", "m"], 300)
+    path = tmp_path / "p.csv"
+    frame.to_csv(path, index=False)
+    options = ["job=job:p_nurse,p_cook", "job=job:nurse=n,cook=p_cook", "job=job:cook=p_cook,nurse=n"]
+    audits = [audit_file(path, tasks=[option], groups=["sex"]) for option in options]
+    hard = np.where(p[:, 1] >= p[:, 0], "cook", "nurse")
+    frame[["sex", "job"]].assign(job_pred=hard).to_csv(path, index=False)
+    for metric, attribute in (("utility", ""), ("delta_eo", "sex")):
+        expected = value(audit_file(path), "job", metric, attribute)
+        assert [value(audit, "job", metric, attribute) for audit in audits] == pytest.approx([expected] * 3)
+    assert "the class with the highest of n, p_cook" in audit_text(audits[1])
+    assert [audit.tasks[0].task.labels for audit in audits[:2]] == [("nurse", "cook")] * 2
+
+
+def test_columns_end_in_numbers_of_classes(tmp_path):
+    columns = {f"p{k}": [0.1 * k + 0.01 * (i % 7) for i in range(60)] for k in (10, 0, 1)}
+    path = write(tmp_path / "p.csv", g=ALTERNATING, y=[[0, 1, 10][i % 3] for i in range(60)], **columns)
+    assert audit_file(path, tasks=["y=y:p10,p0,p1"]).tasks[0].task.labels == ("10", "0", "1")
+
+
 def test_intersections_are_groups(table):
     frame = pd.read_csv(table)
     joined = frame.assign(both=(frame["sex"] + frame["race"]).where(frame["race"].notna()))
@@ -163,6 +187,15 @@ def test_intersections_are_groups(table):
     for metric in ("delta_dp", "delta_eo", "utility_worst_group"):
         one, other = (value(audit, "job", metric, name) for name in ("sex and race", "both"))
         assert one == pytest.approx(other)
+
+
+def test_intersections_of_many_values_are_counted_not_made(tmp_path):
+    rows = 100_000
+    columns = {name: np.random.default_rng(0).permutation(rows) for name in "ab"}
+    path = tmp_path / "p.parquet"
+    pd.DataFrame({**columns, "y": 0, "y_pred": 1}).to_parquet(path)
+    with pytest.raises(FairMTError, match=r"groups 'a and b': expected at most 50 groups, found 100000"):
+        audit_file(path, groups=["a+b"])
 
 
 def test_order_of_rows_does_not_matter(table):
@@ -328,6 +361,9 @@ def test_what_options_say():
         "t": "expected NAME=LABEL:PREDICTION, found 't'",
         "t=a:c": "--task t: expected one of the columns .*; found 'c'",
         "t=a,b:pa": "as many predictions as labels, or one label, found 2 labels and 1 predictions",
+        "t=a:no=pa,pb": "expected a class of the one label for each column of predictions, each once",
+        "t=a:no=pa,no=pb": "each once, found 'no=pa,no=pb' for 'a'",
+        "t=a,b:no=pa,yes=pb": "of the one label .* for 'a,b'",
     }.items():
         with pytest.raises(FairMTError, match=message):
             named_task(text, names)
@@ -341,6 +377,9 @@ KINDS = {
     "truth values": (lambda i: i % 2 == 0, lambda i: i % 3 == 0, "classification"),
     "ratings, predicted as such": (lambda i: 1 + i % 5, lambda i: 1 + i % 6, "classification"),
     "ratings, predicted by numbers": (lambda i: 1 + i % 5, lambda i: 1.5 + i % 5, "regression"),
+    "1 and 2, predicted as such": (lambda i: 1 + i % 2, lambda i: 1 + i % 3 % 2, "classification"),
+    "two amounts": (lambda i: 1 + i % 2, lambda i: 1.5 + i % 2, "regression"),
+    "above the whole numbers of a float": (lambda i: 2**60 + 999 * i, lambda i: 2**60 + i, "regression"),
     "many whole numbers": (lambda i: i, lambda i: i + 1, "regression"),
     "real numbers": (lambda i: i / 7, lambda i: i / 8, "regression"),
 }
@@ -459,6 +498,41 @@ UNFIT = {
     "no group known": ({"g": [None] * 60}, {"groups": ["g"]}, "at least two groups, found missing values"),
     "too many groups": ({"g": range(60)}, {"groups": ["g"]}, "at most 50 groups, found 60"),
     "no column of groups": ({"g": range(60)}, {}, r"no column of groups: .* found g \(60\); .*--group"),
+    "text among amounts": (
+        {"y": odd([str(i / 7) for i in range(60)], 3, "much")},
+        {"kinds": {"y": "regression"}},
+        "column 'y': expected numbers, found text 'much' in row 4 below the header",
+    ),
+    "probabilities of 1 or 2": (
+        {"y": [1, 2] * 30, "y_pred": [0.3, 0.6] * 30},
+        {},
+        "one of the classes '1' and '2'; say for which with --positive y=2",
+    ),
+    "which class": (
+        {"pa": [0.5] * 60, "pb": [0.5] * 60},
+        {"tasks": ["y=y:pa,pb"]},
+        r"whose names end in the classes 0, 1, found pa, pb; .* --task y=y:0=COLUMN,1=COLUMN",
+    ),
+    "a class without a column": (
+        {"p0": [0.5] * 60, "pb": [0.5] * 60},
+        {"tasks": ["y=y:0=p0,2=pb"]},
+        "for each of the classes 0, 1, found p0, pb, of 0, 2",
+    ),
+    "a threshold of the highest": (
+        {"p0": [0.5] * 60, "p1": [0.5] * 60},
+        {"tasks": ["y=y:p0,p1"], "thresholds": {"y": 0.3}},
+        "--threshold y: nothing to decide in predictions of the class with the highest",
+    ),
+    "a threshold of amounts": (
+        {},
+        {"kinds": {"y": "regression"}, "thresholds": {"y": 0.3}},
+        "--threshold y: nothing to decide in predictions of regression",
+    ),
+    "a positive class of amounts": (
+        {},
+        {"kinds": {"y": "regression"}, "positives": {"y": "1"}},
+        "--positive y: expected classification by one column of predictions, found regression by y_pred",
+    ),
     "scores": (
         {"y_pred": [i - 7.5 for i in range(60)]},
         {},
