@@ -40,6 +40,13 @@ def finite(text: str) -> float:
     return number
 
 
+def place(text: str) -> Path:
+    """Read a path, for `argparse`; nothing, as of an empty shell variable, would be the present folder."""
+    if not text:
+        raise argparse.ArgumentTypeError("expected a path, found nothing")
+    return Path(text)
+
+
 def of_task(read: Callable[[str], Any]) -> Callable[[str], tuple[str, Any]]:
     """A reader of ``NAME=VALUE``, a value of one task, for `argparse`."""
 

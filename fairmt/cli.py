@@ -12,10 +12,14 @@ import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fairmt import __version__
-from fairmt.arguments import check_device, finite, make_folder, of_task, whole
+from fairmt.arguments import check_device, finite, make_folder, of_task, place, whole
 from fairmt.errors import FairMTError
+
+if TYPE_CHECKING:
+    from fairmt.data.prepared import Meta
 
 log = logging.getLogger("fairmt")
 
@@ -81,7 +85,7 @@ def parser() -> argparse.ArgumentParser:
     root.set_defaults(anywhere=False)
     root.add_argument("--version", action="version", version=f"fairmt {__version__}")
     root.add_argument("--debug", action="store_true", help="show the traceback of an error")
-    root.add_argument("--log", type=Path, help="write progress to this file instead of standard error")
+    root.add_argument("--log", type=place, help="write progress to this file instead of standard error")
     commands = root.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
     command = commands.add_parser("list", help="methods, benchmarks, suites and datasets")
@@ -100,7 +104,7 @@ def parser() -> argparse.ArgumentParser:
     what = command.add_mutually_exclusive_group(required=True)
     what.add_argument("benchmark", nargs="?")
     what.add_argument(
-        "--csv", type=Path, metavar="FILE", help="a table of your own, described by a YAML file beside it"
+        "--csv", type=place, metavar="FILE", help="a table of your own, described by a YAML file beside it"
     )
     command.add_argument(
         "--seed", type=whole(0), default=0, help="for benchmarks that redraw the split per seed"
@@ -132,7 +136,7 @@ def parser() -> argparse.ArgumentParser:
     command = commands.add_parser("evaluate", help="metrics of one method on one benchmark of a suite")
     for name in ("suite", "benchmark", "method"):
         command.add_argument(name)
-    command.add_argument("--out", type=Path, required=True, help="Parquet file to write")
+    command.add_argument("--out", type=place, required=True, help="Parquet file to write")
     command.set_defaults(run=_evaluate)
 
     command = commands.add_parser(
@@ -142,7 +146,7 @@ def parser() -> argparse.ArgumentParser:
         "income_pred holds the predictions of column income, and other columns of a few values are groups, "
         "unless the options say otherwise. See docs/audit.md.",
     )
-    command.add_argument("file", type=Path)
+    command.add_argument("file", type=place)
     command.add_argument(
         "--group", action="append", default=[], metavar="COLUMN", help="sex, or sex+race for intersections"
     )
@@ -160,7 +164,7 @@ def parser() -> argparse.ArgumentParser:
             metavar=f"NAME={option.upper()}",
             help=text,
         )
-    command.add_argument("--out", type=Path, help="folder for audit.csv, audit.md and audit.png")
+    command.add_argument("--out", type=place, help="folder for audit.csv, audit.md and audit.png")
     command.set_defaults(run=_audit, anywhere=True)
 
     for name, function, text in (
@@ -184,7 +188,7 @@ def _add_run_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("benchmark")
     command.add_argument("method")
     command.add_argument("--seed", type=whole(0), default=0)
-    command.add_argument("--out", type=Path, required=True, help="folder to write")
+    command.add_argument("--out", type=place, required=True, help="folder to write")
     command.add_argument("--expect-hash", help="refuse to run if code and configuration have another hash")
 
 
@@ -233,29 +237,36 @@ def _fetch(options: argparse.Namespace) -> None:
 
 
 def _prepare(options: argparse.Namespace) -> None:
+    from fairmt.own_table import added_table, summary
+
+    if options.csv:
+        with added_table(options.csv) as name:
+            meta = _prepared(name, options.seed)
+        print(summary(meta))
+    else:
+        _prepared(options.benchmark, options.seed)
+
+
+def _prepared(name: str, seed: int) -> Meta:
     from fairmt.config import benchmark_path, read_benchmark
     from fairmt.data.prepare import prepare
-    from fairmt.own_table import add_table, summary
     from fairmt.runs import data_digest, is_redrawn, prepared_folder
     from fairmt.workflow import RAW
 
-    name = add_table(options.csv) if options.csv else options.benchmark
     config = read_benchmark(name)
     digest = data_digest(name, config)
     try:
-        meta = prepare(
+        return prepare(
             name,
             config,
             digest=digest,
             raw=RAW / config["dataset"],
-            out=prepared_folder(name, config, digest, options.seed),
-            seed=options.seed if is_redrawn(config) else None,
+            out=prepared_folder(name, config, digest, seed),
+            seed=seed if is_redrawn(config) else None,
         )
     except FairMTError as error:
         # What does not fit the data is known by its field only: the benchmark may have it by `extends`.
         raise FairMTError(f"{benchmark_path(name)}: {error}") from error
-    if options.csv:
-        print(summary(meta))
 
 
 def _data_cards(options: argparse.Namespace) -> None:

@@ -8,14 +8,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fairmt.config import BENCHMARKS, read_config
 from fairmt.errors import FairMTError
-from fairmt.files import atomic, write_text
+from fairmt.files import atomic
 from fairmt.workflow import RAW
 from fairmt.yaml_files import choose, validate
 
@@ -44,26 +45,27 @@ DERIVED: dict[str, Any] = {
 MARK = "# Derived by `fairmt prepare --csv`"
 
 
-def add_table(table: Path) -> str:
-    """Make a benchmark of a CSV file: a copy in ``data/raw/csv/`` and a file in ``config/benchmarks/``.
+@contextmanager
+def added_table(table: Path) -> Iterator[str]:
+    """A benchmark made of a CSV file: a copy in ``data/raw/csv/`` and a file in ``config/benchmarks/``.
 
-    Both are replaced when it is called again.
+    Both replace what is there from another time, and are taken back if the block fails.
 
     Parameters
     ----------
     table : Path
         ``FILE.csv``, with ``FILE.yaml`` beside it.
 
-    Returns
-    -------
+    Yields
+    ------
     str
         The benchmark's name, ``FILE``.
 
     Raises
     ------
     FairMTError
-        If a file is missing or not of its form, the description does not fit the table, or there is a
-        benchmark of that name that is no derived one.
+        If a file is missing or not of its form, the description does not fit the table, there is a
+        benchmark of that name that is no derived one, or the block refuses the benchmark.
     """
     from fairmt.data.datasets.csv import read_csv
     from fairmt.data.fetch import sha256_of
@@ -73,7 +75,9 @@ def add_table(table: Path) -> str:
     _check_names(table, target)
     description = read_config(source)
     validate(description, "table", source)
-    frame = read_csv(table, description.get("delimiter", ","), description.get("missing", ()))
+    frame = read_csv(
+        table, description.get("delimiter", ","), description.get("missing", ()), description.get("id")
+    )
     options = {"file": table.name, "sha256": sha256_of(table)}
     options |= {key: description[key] for key in ("id", "delimiter", "missing") if key in description}
     head = {
@@ -83,9 +87,13 @@ def add_table(table: Path) -> str:
         "options": options,
     }
     config = head | _derived(frame, description, source) | DERIVED
-    _copy(table, RAW / "csv" / table.name)
-    write_text(target, _text(config, table, source))
-    return name
+    content = {RAW / "csv" / table.name: table.read_bytes(), target: _text(config, table, source).encode()}
+    try:
+        with _replaced(content):
+            yield name
+    except FairMTError as error:
+        # The user wrote the description, and the derived file is gone again.
+        raise FairMTError(str(error).replace(f"{target}: ", f"{source}: ")) from error
 
 
 def summary(meta: Meta) -> str:
@@ -117,9 +125,10 @@ def _derived(frame: pd.DataFrame, description: Mapping[str, Any], source: Path) 
     known = list(frame.columns)
     for key in ("ignore", "categorical"):
         for column in description.get(key, ()):
-            choose(column, known, "column", f"{source}: {key}")
-    if "id" in description:
-        choose(description["id"], known, "column", f"{source}: id")
+            choose(column, [*known, description.get("id", "")], "column", f"{source}: {key}")
+    for column in known:
+        if column not in (*description.get("ignore", ()), *description.get("categorical", ())):
+            _check_unmixed(frame[column], source)
     tasks = {
         task: _task(frame, spec.get("columns", [task]), spec, f"{source}: tasks.{task}")
         for task, spec in description["tasks"].items()
@@ -130,13 +139,30 @@ def _derived(frame: pd.DataFrame, description: Mapping[str, Any], source: Path) 
     }
     taken = {column for spec in tasks.values() for column in spec["columns"]}
     taken |= {spec["column"] for spec in attributes.values()}
-    taken |= {description.get("id"), *description.get("ignore", ())}
+    taken |= set(description.get("ignore", ()))
     left = frame[[column for column in known if column not in taken]]
     return {
         "tasks": tasks,
         "sensitive": {"train": next(iter(attributes)), "attributes": attributes},
         "features": _features(left, description.get("categorical", []), source),
     }
+
+
+def _check_unmixed(column: pd.Series, source: Path) -> None:
+    """Refuse a column of numbers and words: a single `NA` would turn all its amounts into words."""
+    from fairmt.data.datasets.csv import as_numbers
+
+    if column.dtype == "float64":
+        return
+    is_word = (as_numbers(column).isna() & column.notna()).to_numpy()
+    if (is_word | column.isna().to_numpy()).all():
+        return
+    row = int(is_word.argmax())
+    raise FairMTError(
+        f"{source}: column {column.name!r}: expected numbers or words, found both: {column.iloc[row]!r} in "
+        f"row {row + 1} below the header ({is_word.sum()} such rows); put such words under `missing:`, or "
+        "the column under `categorical:` if its numbers are codes"
+    )
 
 
 def _task(frame: pd.DataFrame, columns: list[str], spec: Mapping[str, Any], field: str) -> dict[str, Any]:
@@ -194,11 +220,27 @@ def _features(frame: pd.DataFrame, codes: list[str], source: Path) -> dict[str, 
     return features | {"impute": True} if frame[numeric].isna().any(axis=None) else features
 
 
-def _copy(table: Path, target: Path) -> None:
-    if target.exists() and target.samefile(table):
-        return
-    with atomic(target) as temporary:
-        temporary.write_bytes(table.read_bytes())
+@contextmanager
+def _replaced(content: Mapping[Path, bytes]) -> Iterator[None]:
+    """Files with this content; as they were before, if the block fails."""
+    before = {path: path.read_bytes() if path.exists() else None for path in content}
+    try:
+        for path, new in content.items():
+            _write(path, new)
+        yield
+    except BaseException:
+        for path, old in before.items():
+            _write(path, old)
+        raise
+
+
+def _write(path: Path, content: bytes | None) -> None:
+    """Write a file that does not hold this content yet, or delete it if there is to be none."""
+    if content is None:
+        path.unlink(missing_ok=True)
+    elif not path.exists() or path.read_bytes() != content:
+        with atomic(path) as temporary:
+            temporary.write_bytes(content)
 
 
 def _text(config: Mapping[str, Any], table: Path, source: Path) -> str:

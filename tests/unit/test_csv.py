@@ -80,12 +80,20 @@ def test_ids_are_numbers_or_hashes_of_text(tmp_path):
     assert (hashed >= 0).all()
 
 
+def test_ids_are_exact(tmp_path):
+    big = 9_007_199_254_740_993  # which no float is
+    path = write(tmp_path, f"id,sex\n{big},f\n{big - 1},m\n")
+    assert loaded(path, id="id").frame.index.tolist() == [big, big - 1]
+    padded = loaded(write(tmp_path, "id,sex\n07,f\n7,m\n"), id="id").frame.index
+    assert padded.is_unique
+
+
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        ("7,f\n7,m\n", "id: expected each once, found 7 twice"),
-        ("x,f\nx,m\n", "id: expected each once, found 'x' twice"),
-        ("x,f\n,m\n", "id: expected one in every row, found 1 rows without"),
+        ("7,f\n7,m\n", r"id: expected each once, found '7' 2 times \(rows 1, 2 below the header\)"),
+        ("x,f\nx,m\n", "id: expected each once, found 'x' 2 times"),
+        ("x,f\n,m\n", r"id: expected one in every row, found 1 without \(rows 2 below the header\)"),
     ],
 )
 def test_ids_that_are_none(tmp_path, rows, message):

@@ -12,7 +12,7 @@ from fairmt.cli import main
 from fairmt.config import BENCHMARKS, read_benchmark
 from fairmt.data.load import load_training
 from fairmt.errors import FairMTError
-from fairmt.own_table import add_table
+from fairmt.own_table import added_table
 from fairmt.runs import data_digest, prepared_folder
 
 ROOT = Path(__file__).parents[2]
@@ -32,6 +32,12 @@ sensitive:
   sex: {}
   origin: {column: region, groups: [north, south]}
 """
+
+
+def add_table(table):
+    """Add it; nobody refuses the benchmark."""
+    with added_table(table) as name:
+        return name
 
 
 @pytest.fixture
@@ -176,7 +182,40 @@ def test_files_that_are_not_there_or_in_the_way(town):
         add_table(Path("others.csv"))
 
 
+def test_what_preparing_refuses_leaves_what_was_there(town, capsys):
+    """A group without rows is noticed when they are dealt; a working benchmark survives that."""
+    unfit = "sex: {column: job, groups: [cook, king]}"
+    files = [BENCHMARKS / "people.yaml", Path("data/raw/csv/people.csv")]
+    good = Path("people.yaml").read_text()
+    edit(Path("people.yaml"), "sex: {}", unfit)
+    assert main(["prepare", "--csv", str(town)]) == 1
+    message = capsys.readouterr().err
+    assert "error: people.yaml: sensitive.attributes.sex: group 'king' has no training row" in message
+    assert not any(path.exists() for path in files)
+    Path("people.yaml").write_text(good)
+    assert main(["prepare", "--csv", str(town)]) == 0
+    before = [path.read_bytes() for path in files]
+    edit(Path("people.yaml"), "sex: {}", unfit)
+    edit(town, "P0007", "Q0007")
+    assert main(["prepare", "--csv", str(town)]) == 1
+    assert [path.read_bytes() for path in files] == before
+    assert main(["prepare", "people"]) == 0
+
+
+@pytest.mark.parametrize("word", ["NA", "inf", "unknown"])
+def test_a_word_among_amounts_is_named(town, word):
+    frame = pd.read_csv(town, dtype=str, keep_default_na=False)
+    frame.loc[4, "age"] = word
+    frame.to_csv(town, index=False)
+    with pytest.raises(FairMTError, match=f"people.yaml: column 'age': .* found both: '{word}' in row"):
+        add_table(town)
+    edit(Path("people.yaml"), "categorical: [ward]", "categorical: [ward, age]")
+    add_table(town)
+    assert "age" in read_benchmark("people")["features"]["categorical"]
+
+
 def test_an_id_that_comes_twice(town, capsys):
     edit(town, "P0007", "P0008")
     assert main(["prepare", "--csv", str(town)]) == 1
-    assert "people.csv: id: expected each once, found 'P0008' twice" in capsys.readouterr().err
+    message = "error: people.csv: id: expected each once, found 'P0008' 2 times (rows 8, 9 below the header)"
+    assert message in capsys.readouterr().err

@@ -19,6 +19,7 @@ from fairmt.data.dataset import Dataset, Table
 from fairmt.data.fetch import sha256_of
 from fairmt.data.ids import number_of
 from fairmt.errors import FairMTError
+from fairmt.yaml_files import choose
 
 OPTIONS = ("file", "sha256", "id", "delimiter", "missing")
 
@@ -51,13 +52,13 @@ def load(raw: Path, options: Mapping[str, Any]) -> Table:
     found = sha256_of(path)
     if found != options["sha256"]:
         raise FairMTError(f"{path}: SHA-256: expected {options['sha256']}, found {found}")
-    frame = read_csv(path, options.get("delimiter", ","), options.get("missing", ()))
-    if "id" in options:
-        frame = _indexed(frame, options["id"], path)
+    frame = read_csv(path, options.get("delimiter", ","), options.get("missing", ()), options.get("id"))
     return Table(frame=frame, notes={"rows read": len(frame)})
 
 
-def read_csv(path: Path, delimiter: str = ",", missing: Sequence[str] = ()) -> pd.DataFrame:
+def read_csv(
+    path: Path, delimiter: str = ",", missing: Sequence[str] = (), id: str | None = None
+) -> pd.DataFrame:
     """A CSV file with a header line, strictly: every row as long as the header, UTF-8, no open quote.
 
     A column of numbers and missing values is float64; every other column holds text. Empty values are
@@ -69,11 +70,14 @@ def read_csv(path: Path, delimiter: str = ",", missing: Sequence[str] = ()) -> p
     delimiter : str
     missing : sequence of str
         Words that stand for a missing value, besides nothing.
+    id : str, optional
+        The column that becomes the index: whole numbers themselves, or hashes of text. Without it rows
+        are numbered from 0.
 
     Raises
     ------
     FairMTError
-        Naming the line.
+        Naming the line, or the column and the rows.
     """
     rows = _rows(_text(path), delimiter, path)
     header = [name.strip() for name in rows[0]]
@@ -85,8 +89,13 @@ def read_csv(path: Path, delimiter: str = ",", missing: Sequence[str] = ()) -> p
     if len(rows) == 1:
         raise FairMTError(f"{path}: expected rows below the header, found none")
     gaps = {"", *missing}
-    columns = zip(*rows[1:], strict=True)
-    return pd.DataFrame({name: _typed(column, gaps) for name, column in zip(header, columns, strict=True)})
+    words = {
+        name: _words(column, gaps) for name, column in zip(header, zip(*rows[1:], strict=True), strict=True)
+    }
+    if id is None:
+        return pd.DataFrame({name: _typed(column) for name, column in words.items()})
+    index = _index(words.pop(choose(id, header, "column", f"{path}: id")), path)
+    return pd.DataFrame({name: _typed(column) for name, column in words.items()}).set_index(index)
 
 
 def _text(path: Path) -> str:
@@ -131,29 +140,40 @@ def _rows(text: str, delimiter: str, path: Path) -> list[list[str]]:
     return rows
 
 
-def _typed(values: Sequence[str], gaps: set[str]) -> pd.Series:
+def _words(values: Sequence[str], gaps: set[str]) -> pd.Series:
     words = pd.Series([value.strip() for value in values], dtype=object)
-    words = words.where(~words.isin(gaps), None)
+    return words.where(~words.isin(gaps), None)
+
+
+def _typed(words: pd.Series) -> pd.Series:
+    numbers = as_numbers(words)
+    return numbers if (numbers.notna() | words.isna()).all() else words
+
+
+def as_numbers(words: pd.Series) -> pd.Series:
+    """Text as float64, NaN where it is no finite number."""
     numbers = pd.to_numeric(words, errors="coerce").astype("float64")
-    is_number = np.isfinite(numbers) | words.isna()
-    return numbers if is_number.all() else words
+    return numbers.where(np.isfinite(numbers))
 
 
-def _indexed(frame: pd.DataFrame, name: str, path: Path) -> pd.DataFrame:
-    """The table without its id column, by whole numbers: the ids themselves, or hashes of text."""
-    if name not in frame.columns:
-        raise FairMTError(f"{path}: id: no column {name!r} (known: {', '.join(frame.columns)})")
-    ids = frame[name]
+def _index(ids: pd.Series, path: Path) -> pd.Index:
+    """Row ids from their text, which says more than a float: the numbers themselves, or hashes."""
     if ids.isna().any():
-        raise FairMTError(f"{path}: id: expected one in every row, found {ids.isna().sum()} rows without")
-    if ids.dtype == "float64" and (ids == ids.round()).all() and (ids.abs() < 2**53).all():
-        ids = ids.astype("int64")
+        rows = _rows_of(ids.isna())
+        raise FairMTError(f"{path}: id: expected one in every row, found {ids.isna().sum()} without ({rows})")
     if ids.duplicated().any():
+        first = ids[ids.duplicated()].iloc[0]
         raise FairMTError(
-            f"{path}: id: expected each once, found {ids[ids.duplicated()].tolist()[0]!r} twice"
+            f"{path}: id: expected each once, found {first!r} {(ids == first).sum()} times "
+            f"({_rows_of(ids == first)})"
         )
-    numbers = ids if ids.dtype == "int64" else ids.map(lambda name: number_of(str(name)))
-    return frame.drop(columns=name).set_index(pd.Index(numbers, dtype="int64"))
+    is_number = ids.str.fullmatch(r"0|-?[1-9]\d{0,17}").all()
+    return pd.Index(ids.map(int if is_number else number_of), dtype="int64")
+
+
+def _rows_of(found: pd.Series) -> str:
+    numbers = [str(row + 1) for row in np.flatnonzero(found)]
+    return f"rows {', '.join(numbers[:3])}{', ...' if len(numbers) > 3 else ''} below the header"
 
 
 DATASET = Dataset(
