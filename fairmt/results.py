@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from fairmt.arguments import make_folder
 from fairmt.config import Suite, read_benchmark, read_suite
+from fairmt.data.fetch import sha256_of
 from fairmt.errors import FairMTError
 from fairmt.files import atomic, write_text
 from fairmt.integrity import (
@@ -64,7 +65,7 @@ def gather_suite(name: str) -> None:
     """Write ``metrics.parquet``, ``metrics.json`` and ``provenance.json`` of a suite.
 
     The provenance has an entry of each evaluation too, from which `unpack_suite` makes the evaluation
-    again.
+    again, and the SHA-256 of the metrics, by which `read_results` knows them.
 
     Raises
     ------
@@ -90,6 +91,7 @@ def gather_suite(name: str) -> None:
     folder = RESULTS / name
     with atomic(folder / "metrics.parquet") as temporary:
         metrics.to_parquet(temporary, index=False, compression="zstd")
+    provenance["metrics_sha256"] = sha256_of(folder / "metrics.parquet")
     write_text(folder / "metrics.json", json.dumps(headlines(metrics), indent=1) + "\n")
     write_text(folder / "provenance.json", json.dumps(provenance, indent=1) + "\n")
 
@@ -162,19 +164,27 @@ def read_results(name: str) -> tuple[Suite, pd.DataFrame, Path]:
     Raises
     ------
     FairMTError
-        If the suite has no metrics yet, or the file is broken.
+        If the suite has no metrics yet, or the file is not the one that was gathered.
     """
     suite = read_suite(name)
     folder = RESULTS / name
     path = folder / "metrics.parquet"
     if not path.exists():
         raise FairMTError(f"{path}: no such file; run `make reproduce SUITE={name}` first")
-    advice = f"restore it from git, or delete it and run `make reproduce SUITE={name}` again"
+    advice = f"restore both from git, or delete both and run `make reproduce SUITE={name}` again"
+    pinned = read_json(folder / "provenance.json", advice).get("metrics_sha256")
+    if (found := sha256_of(path)) != pinned:
+        raise FairMTError(
+            f"{path}: SHA-256: expected {pinned} (metrics_sha256 in {folder / 'provenance.json'}), found "
+            f"{found}; {advice}"
+        )
     return suite, read_metrics(path, advice), folder
 
 
 def prune(name: str) -> list[Path]:
     """Delete runs, evaluations and prepared data of a suite that its current plan does not contain.
+
+    Files that are no part of them, an editor's or a file manager's, are left alone.
 
     Returns
     -------
@@ -188,6 +198,7 @@ def prune(name: str) -> list[Path]:
     for benchmark in suite.benchmarks:
         current = PREPARED / benchmark / data_digest(benchmark, read_benchmark(benchmark))
         stale += [path for path in (PREPARED / benchmark).glob("*") if path != current]
+    stale = [path for path in stale if path.is_dir()]
     for path in stale:
         shutil.rmtree(path)
     kept = set(evaluation_paths(by_method(runs).values()))

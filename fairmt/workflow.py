@@ -5,6 +5,7 @@ Importing it imports neither torch nor pandas, so that planning stays fast.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,9 +13,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from fairmt.config import Suite, read_benchmark, read_suite
+from fairmt.config import SUITES, Suite, read_benchmark, read_suite
 from fairmt.data.dataset import load_dataset
 from fairmt.digest import code_digest, hash8, module_file
+from fairmt.errors import FairMTError
 from fairmt.methods.registry import Card, read_cards
 from fairmt.reporting.claims_file import CLAIMS, read_claims_file
 from fairmt.reporting.names import figure_names, table_names
@@ -48,6 +50,7 @@ class Workflow:
         """
         validate(config, "config", Path("config/config.yaml"))
         suite, cards = read_suite(config["suite"]), read_cards()
+        _check_names(suite)
         benchmarks = {name: read_benchmark(name) for name in suite.benchmarks}
         runs = plan(suite, cards, benchmarks)
         # Not needed before the end, but a mistake should not wait until everything is trained.
@@ -199,6 +202,21 @@ class Workflow:
     @cached_property
     def _digests(self) -> dict[str, str]:
         return {name: data_digest(name, config) for name, config in self.benchmarks.items()}
+
+
+def _check_names(suite: Suite) -> None:
+    """Names are parts of paths, of patterns and of LaTeX: refuse what would mean something else there."""
+    for what, names in (
+        ("suite", [suite.name]),
+        ("benchmarks", suite.benchmarks),
+        ("methods", suite.methods),
+    ):
+        for name in names:
+            if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):
+                raise FairMTError(
+                    f"{SUITES / suite.name}.yaml: {what}: expected names of letters, digits, - and _, found "
+                    f"{name!r}"
+                )
 
 
 def by_method(runs: Iterable[Run]) -> dict[tuple[str, str], list[Run]]:

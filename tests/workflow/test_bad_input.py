@@ -180,15 +180,18 @@ def test_broken_results_name_the_file_and_what_to_do(finished):
         "seed0/predictions.parquet: not a readable Parquet file",
         "delete it and run the suite again",
     )
+    metrics = bytearray((results / "metrics.parquet").read_bytes())
+    metrics[len(metrics) // 3] ^= 1
+    (results / "metrics.parquet").write_bytes(metrics)
+    for command in ("show", "table", "unpack"):
+        _refused(
+            finished.run("fairmt", command, "tiny"),
+            "results/tiny/metrics.parquet: SHA-256: expected",
+            "make reproduce SUITE=tiny",
+        )
     (results / "provenance.json").write_text("{")
     _refused(
         finished.run("fairmt", "report", "tiny"), "results/tiny/provenance.json: not valid JSON", "delete it"
-    )
-    _cut(results / "metrics.parquet")
-    _refused(
-        finished.run("fairmt", "show", "tiny"),
-        "results/tiny/metrics.parquet: not a readable Parquet file",
-        "make reproduce SUITE=tiny",
     )
 
 
