@@ -30,7 +30,9 @@ def pytest_generate_tests(metafunc):
     """One test per method; of folders with many variants, only where the test is for every variant."""
     if "card" in metafunc.fixturenames:
         every = metafunc.definition.get_closest_marker("every_variant") is not None
-        metafunc.parametrize("card", method_names(every), indirect=True, scope="session")
+        # One worker has all tests of a method, which share its class and reference run.
+        names = [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in method_names(every)]
+        metafunc.parametrize("card", names, indirect=True, scope="session")
 
 
 @pytest.fixture(scope="session")
@@ -69,14 +71,25 @@ def job(card, method):
     return make
 
 
+def trained(job, prepared, folder):
+    """Predictions of a run: split names, and [M, size] per task."""
+    train(job, prepared, folder, device="cpu")
+    _, split, predictions = read_predictions(folder / "predictions.parquet", read_meta(prepared).tasks)
+    return split, predictions
+
+
+@pytest.fixture(scope="session")
+def reference(card, job, tiny, tmp_path_factory):
+    """Predictions of the run with seed 0 on all task kinds that the method supports."""
+    return trained(job(), tiny(card.supports), tmp_path_factory.mktemp("reference"))
+
+
 @pytest.fixture
 def predictions_of(job, tmp_path):
-    """Train in a fresh folder and return the predictions: split names, and [M, size] per task."""
+    """Train in a fresh folder and return the predictions."""
 
     def run(prepared, folder=None, **options):
         folder = folder or Path(tmp_path) / f"run{len(list(tmp_path.iterdir()))}"
-        train(job(**options), prepared, folder, device="cpu")
-        _, split, predictions = read_predictions(folder / "predictions.parquet", read_meta(prepared).tasks)
-        return split, predictions
+        return trained(job(**options), prepared, folder)
 
     return run

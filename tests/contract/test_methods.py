@@ -51,44 +51,45 @@ def test_each_kind_alone(card, predictions_of, tiny, kind):
 
 
 @pytest.mark.every_variant
-def test_all_kinds_together_and_seeds(prepared, predictions_of):
+def test_all_kinds_together_and_seeds(prepared, reference, predictions_of):
     """Well-formed; the same bits for the same seed, other predictions for another."""
-    first = predictions_of(prepared)
-    assert_well_formed(read_meta(prepared).tasks, *first)
-    assert_equal(first, predictions_of(prepared))
+    assert_well_formed(read_meta(prepared).tasks, *reference)
+    assert_equal(reference, predictions_of(prepared))
     other = predictions_of(prepared, seed=1)
-    for name, values in first[1].items():
+    for name, values in reference[1].items():
         assert (values != other[1][name]).any(), name
 
 
-def test_training_needs_neither_solution_nor_raw_data(prepared, predictions_of, tmp_path, monkeypatch):
+def test_training_needs_neither_solution_nor_raw_data(
+    prepared, reference, predictions_of, tmp_path, monkeypatch
+):
     """The same predictions in a folder that holds the training files and nothing else."""
-    expected = predictions_of(prepared)
     alone = tmp_path / "alone"
     alone.mkdir()
     for name in TRAINING_FILES:
         shutil.copy(prepared / name, alone / name)
     monkeypatch.chdir(alone)
-    assert_equal(expected, predictions_of(alone))
+    assert_equal(reference, predictions_of(alone))
 
 
-def test_test_groups_are_used_only_if_the_card_says_so(card, prepared, predictions_of, tmp_path):
+def test_test_groups_are_used_only_if_the_card_says_so(card, prepared, reference, predictions_of, tmp_path):
     changed = tmp_path / "changed"
     shutil.copytree(prepared, changed)
     arrays = load_file(changed / "inputs.safetensors")
     arrays["group"][arrays["split"] == 2] = -1
     save_file(arrays, changed / "inputs.safetensors")
-    first, second = predictions_of(prepared), predictions_of(changed)
-    test = first[0] == "test"
-    assert_equal(first, second, ~test)
+    found = predictions_of(changed)
+    test = reference[0] == "test"
+    assert_equal(reference, found, ~test)
     if "group_at_test" in card.needs:
-        assert any((values[test] != second[1][name][test]).any() for name, values in first[1].items())
+        assert any((values[test] != found[1][name][test]).any() for name, values in reference[1].items())
     else:
-        assert_equal(first, second, test)
+        assert_equal(reference, found, test)
 
 
-def test_resuming_mid_training_gives_the_same_bits(method, job, prepared, predictions_of, tmp_path):
-    expected = predictions_of(prepared)
+def test_resuming_mid_training_gives_the_same_bits(
+    method, job, prepared, reference, predictions_of, tmp_path
+):
     folder = tmp_path / "interrupted"
     with pytest.raises(Interrupted):
         train(job(cls=interrupted_after(method, 11)), prepared, folder, device="cpu", checkpoint_seconds=0)
@@ -97,7 +98,7 @@ def test_resuming_mid_training_gives_the_same_bits(method, job, prepared, predic
     counting = interrupted_after(method, 10_000)
     found = predictions_of(prepared, folder=folder, cls=counting)
     assert counting.steps == CONFIG["training"]["steps"] - 11, "the run must resume, not start again"
-    assert_equal(expected, found)
+    assert_equal(reference, found)
     assert not (folder / "checkpoint.safetensors").exists()
 
 

@@ -100,7 +100,9 @@ def test_gradients_are_those_of_the_stated_direction(criterion):
     )
     ((loss + 0.7 * constraint) / 1.7).backward()
     for expected, found in zip(reference.parameters(), model.parameters(), strict=True):
-        torch.testing.assert_close(found.grad, expected.grad, atol=1e-6, rtol=1e-4)
+        # Rows cancel: small entries have the rounding of the large ones.
+        atol = 1e-5 * float(expected.grad.abs().max()) + 1e-6
+        torch.testing.assert_close(found.grad, expected.grad, atol=atol, rtol=1e-4)
 
 
 @pytest.mark.parametrize("criterion", ["eo", "dp"])
