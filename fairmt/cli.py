@@ -150,7 +150,13 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument(
         "--group", action="append", default=[], metavar="COLUMN", help="sex, or sex+race for intersections"
     )
-    command.add_argument("--task", action="append", default=[], metavar="NAME=LABEL:PREDICTION")
+    command.add_argument(
+        "--task",
+        action="append",
+        default=[],
+        metavar="NAME=LABEL:PREDICTION",
+        help="columns, several with commas; CLASS=COLUMN where one is about a class",
+    )
     for option, read, text in (
         ("kind", str, "classification, detection or regression"),
         ("threshold", finite, "from which number on the label or class is predicted; default 0.5"),

@@ -76,7 +76,11 @@ def added_table(table: Path) -> Iterator[str]:
     description = read_config(source)
     validate(description, "table", source)
     frame = read_csv(
-        table, description.get("delimiter", ","), description.get("missing", ()), description.get("id")
+        table,
+        description.get("delimiter", ","),
+        description.get("missing", ()),
+        description.get("id"),
+        source,
     )
     options = {"file": table.name, "sha256": sha256_of(table)}
     options |= {key: description[key] for key in ("id", "delimiter", "missing") if key in description}
@@ -93,7 +97,8 @@ def added_table(table: Path) -> Iterator[str]:
             yield name
     except FairMTError as error:
         # The user wrote the description, and the derived file is gone again.
-        raise FairMTError(str(error).replace(f"{target}: ", f"{source}: ")) from error
+        own = str(error).replace(f"{target}: ", f"{source}: ").replace("sensitive.attributes.", "sensitive.")
+        raise FairMTError(own) from error
 
 
 def summary(meta: Meta) -> str:
@@ -125,9 +130,11 @@ def _derived(frame: pd.DataFrame, description: Mapping[str, Any], source: Path) 
     known = list(frame.columns)
     for key in ("ignore", "categorical"):
         for column in description.get(key, ()):
-            choose(column, [*known, description.get("id", "")], "column", f"{source}: {key}")
+            own = [description["id"]] if "id" in description else []
+            choose(column, [*known, *own], "column", f"{source}: {key}")
+    said = _columns_of_said_values(description)
     for column in known:
-        if column not in (*description.get("ignore", ()), *description.get("categorical", ())):
+        if column not in said:
             _check_unmixed(frame[column], source)
     tasks = {
         task: _task(frame, spec.get("columns", [task]), spec, f"{source}: tasks.{task}")
@@ -148,20 +155,34 @@ def _derived(frame: pd.DataFrame, description: Mapping[str, Any], source: Path) 
     }
 
 
+def _columns_of_said_values(description: Mapping[str, Any]) -> set[str]:
+    """Columns about whose values nothing has to be guessed."""
+    said = {*description.get("ignore", ()), *description.get("categorical", ())}
+    for name, spec in description["sensitive"].items():
+        said |= {spec.get("column", name)} if "groups" in spec else set()
+    for name, spec in description["tasks"].items():
+        said |= {*spec.get("columns", [name])} if "classes" in spec else set()
+    return said
+
+
 def _check_unmixed(column: pd.Series, source: Path) -> None:
     """Refuse a column of numbers and words: a single `NA` would turn all its amounts into words."""
     from fairmt.data.datasets.csv import as_numbers
 
     if column.dtype == "float64":
         return
-    is_word = (as_numbers(column).isna() & column.notna()).to_numpy()
-    if (is_word | column.isna().to_numpy()).all():
+    given = column.notna().to_numpy()
+    is_word = given & as_numbers(column).isna().to_numpy()
+    is_number = given & ~is_word
+    if not is_number.any():
         return
-    row = int(is_word.argmax())
+    word, number = (
+        f"{column.iloc[int(rows.argmax())]!r} in row {rows.argmax() + 1}" for rows in (is_word, is_number)
+    )
     raise FairMTError(
-        f"{source}: column {column.name!r}: expected numbers or words, found both: {column.iloc[row]!r} in "
-        f"row {row + 1} below the header ({is_word.sum()} such rows); put such words under `missing:`, or "
-        "the column under `categorical:` if its numbers are codes"
+        f"{source}: column {column.name!r}: expected numbers or words, found {is_word.sum()} words ({word} "
+        f"below the header) and {is_number.sum()} numbers ({number}); put words that mean nothing under "
+        "`missing:`, the column under `categorical:` if its numbers are codes, or under `ignore:`"
     )
 
 

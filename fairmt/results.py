@@ -173,6 +173,11 @@ def read_results(name: str) -> tuple[Suite, pd.DataFrame, Path]:
         raise FairMTError(f"{path}: no such file; run `make reproduce SUITE={name}` first")
     advice = f"restore both from git, or delete both and run `make reproduce SUITE={name}` again"
     pinned = read_json(folder / "provenance.json", advice).get("metrics_sha256")
+    if pinned is None:
+        raise FairMTError(
+            f"{folder / 'provenance.json'}: required key 'metrics_sha256' is missing, as if an earlier "
+            f"version had gathered the metrics; run `fairmt gather {name}`, or {advice}"
+        )
     if (found := sha256_of(path)) != pinned:
         raise FairMTError(
             f"{path}: SHA-256: expected {pinned} (metrics_sha256 in {folder / 'provenance.json'}), found "

@@ -212,10 +212,10 @@ def _check_names(suite: Suite) -> None:
         ("methods", suite.methods),
     ):
         for name in names:
-            if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):
+            if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
                 raise FairMTError(
-                    f"{SUITES / suite.name}.yaml: {what}: expected names of letters, digits, - and _, found "
-                    f"{name!r}"
+                    f"{SUITES / suite.name}.yaml: {what}: expected names of letters, digits, ., - and _, "
+                    f"found {name!r}; call its file otherwise"
                 )
 
 

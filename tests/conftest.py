@@ -38,9 +38,10 @@ def pytest_configure(config):
     def load(self, stream):
         if not isinstance(stream, str):
             return parse(self, stream)
-        if stream not in parsed:
-            parsed[stream] = parse(self, stream)
-        return copy.deepcopy(parsed[stream])
+        key = (*self.typ, self.pure, stream)
+        if key not in parsed:
+            parsed[key] = parse(self, stream)
+        return copy.deepcopy(parsed[key])
 
     patch.setattr(YAML, "load", load)
     config.add_cleanup(patch.undo)

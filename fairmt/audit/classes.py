@@ -26,7 +26,18 @@ def by_column(
 ) -> Predicted:
     """Classification by one column: of classes, or of numbers that speak for one of two classes."""
     known, _ = coded(table, columns.labels)
+    if positive and columns.classes:
+        raise FairMTError(
+            f"--positive {columns.name}: --task says already that column {columns.predictions[0]!r} is of "
+            f"class {columns.classes[0]!r}"
+        )
     positive = positive or next(iter(columns.classes), None)
+    in_words = is_text(table, columns.predictions[0])
+    if in_words and (threshold is not None or positive is not None):
+        raise FairMTError(
+            f"column {columns.predictions[0]!r}: expected numbers for a threshold or a positive class, found "
+            "text"
+        )
     if threshold is None and positive is None and _holds_classes(table, columns.predictions[0], known):
         classes, (label, decided) = coded(table, (columns.labels[0], columns.predictions[0]))
         _check_same_classes(
@@ -56,13 +67,14 @@ def by_class(table: pa.Table, columns: TaskColumns) -> Predicted:
         If neither the user nor the columns' names say which column is of which class, or a class has none.
     """
     known, _ = coded(table, columns.labels)
+    _check_number(columns, known)
     classes = columns.classes or _classes_in_names(columns.predictions, known)
     if not classes:
-        pairs = ",".join(f"{name}=COLUMN" for name in known[:MOST_CLASSES])
         raise FairMTError(
             f"task {columns.name!r}: expected columns whose names end in the classes {_listed(known)}, found "
-            f"{', '.join(columns.predictions)}; say of which class each is with "
-            f"--task {columns.name}={columns.labels[0]}:{pairs}"
+            f"{_listed(columns.predictions)}; say of which class each is with --task "
+            f"{columns.name}={columns.labels[0]}:CLASS={columns.predictions[0]},..., or call the columns "
+            f"{columns.name}_pred:CLASS"
         )
     if not set(known) <= set(classes):
         raise FairMTError(
@@ -140,12 +152,20 @@ def _two_classes(
 
 
 def _class_task(columns: TaskColumns, classes: tuple[str, ...]) -> Task:
-    if not 2 <= len(classes) <= MOST_CLASSES:
+    if len(classes) < 2:
         raise FairMTError(
-            f"column {columns.labels[0]!r}: expected 2 to {MOST_CLASSES} classes, found {len(classes)} "
-            f"({', '.join(classes[:3])}{', ...' if len(classes) > 3 else ''})"
+            f"column {columns.labels[0]!r}: expected 2 classes or more, found {_listed(classes)}"
         )
+    _check_number(columns, classes)
     return Task(columns.name, "classification", len(classes), labels=classes)
+
+
+def _check_number(columns: TaskColumns, classes: tuple[str, ...]) -> None:
+    if len(classes) > MOST_CLASSES:
+        raise FairMTError(
+            f"column {columns.labels[0]!r}: expected at most {MOST_CLASSES} classes, found {len(classes)} "
+            f"({_listed(classes)})"
+        )
 
 
 def _recoded(table: pa.Table, columns: TaskColumns, classes: tuple[str, ...]) -> np.ndarray:

@@ -121,6 +121,11 @@ def named_task(text: str, names: Sequence[str]) -> TaskColumns:
     classes, predictions = zip(*(_of_class(column, names) for column in predictions), strict=True)
     for column in (*labels, *predictions):
         check_column(column, names, f"--task {name}")
+    repeated = [column for column in predictions if predictions.count(column) > 1]
+    if repeated:
+        raise FairMTError(
+            f"--task {name}: expected each column of predictions once, found {repeated[0]!r} again"
+        )
     if len(labels) not in (1, len(predictions)):
         raise FairMTError(
             f"--task {name}: expected as many predictions as labels, or one label, found {len(labels)} "
@@ -135,9 +140,15 @@ def named_task(text: str, names: Sequence[str]) -> TaskColumns:
 
 
 def _of_class(text: str, names: Sequence[str]) -> tuple[str, str]:
-    """The class, "" if not said, and the column in ``CLASS=COLUMN``."""
-    of_class, _, column = (part.strip() for part in text.rpartition("="))
-    return ("", text) if text in names else (of_class, column)
+    """The class, "" if not said, and the column in ``CLASS=COLUMN``; either may have a ``=`` in its name."""
+    if text in names or "=" not in text:
+        return "", text
+    parts = text.split("=")
+    splits = [("=".join(parts[:i]).strip(), "=".join(parts[i:]).strip()) for i in range(1, len(parts))]
+    of_class, column = next((split for split in splits if split[1] in names), splits[0])
+    if not of_class:
+        raise FairMTError(f"--task: expected CLASS=COLUMN, found {text!r}")
+    return of_class, column
 
 
 def named_group(text: str, names: Sequence[str]) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ import numpy as np
 from fairmt.audit.classes import by_class, by_column
 from fairmt.audit.decided import Predicted, are_probabilities, threshold_of
 from fairmt.audit.names import TaskColumns
-from fairmt.audit.values import is_text, is_whole, matrix, n_missing, numbers, within
+from fairmt.audit.values import is_text, is_whole, matrix, n_distinct, n_missing, numbers, within
 from fairmt.data.labels import fit_task
 from fairmt.errors import FairMTError
 from fairmt.tasks import Kind, Task
@@ -58,16 +58,19 @@ def read_predicted(
                 f"column {name!r}: expected a prediction in every row, found {missing} missing (NaN); "
                 "leave such rows out"
             )
-    kind = kind or infer_kind(table, columns)
+    said, kind = kind, kind or infer_kind(table, columns)
     several = len(columns.labels)
     by_highest = kind == "classification" and len(columns.predictions) > 1
-    if threshold is not None and (kind == "regression" or by_highest):
-        decided = "of the class with the highest prediction" if by_highest else "of regression"
-        raise FairMTError(f"--threshold {columns.name}: nothing to decide in predictions {decided}")
-    if positive is not None and (kind != "classification" or by_highest):
+    useless = {
+        f"--threshold {columns.name}": threshold is not None and (kind == "regression" or by_highest),
+        f"--positive {columns.name}": positive is not None and (kind != "classification" or by_highest),
+        f"classes of --task {columns.name}": bool(columns.classes) and kind != "classification",
+    }
+    for option in (option for option, is_useless in useless.items() if is_useless):
+        other = "" if said or by_highest else f"; if it is another kind, say --kind {columns.name}=KIND"
         raise FairMTError(
-            f"--positive {columns.name}: expected classification by one column of predictions, found {kind} "
-            f"by {', '.join(columns.predictions)}"
+            f"{option}: decide nothing in {kind} by {', '.join(columns.predictions)}, where "
+            f"{'the highest prediction' if by_highest else 'every value'} counts{other}"
         )
     if kind == "classification" and several == 1:
         if len(columns.predictions) > 1:
@@ -90,19 +93,20 @@ def infer_kind(table: pa.Table, columns: TaskColumns) -> Kind:
     """The kind of a task by its columns.
 
     Several label columns: detection if all labels are 0 or 1, else regression. One label column:
-    classification if it is text or 0 and 1, if there is a column of predictions per class, if labels and
+    classification if it is text or 0 and 1, if columns of predictions are of classes, if labels and
     predictions are whole numbers with at most `FEW` distinct labels, or if the labels are two whole numbers
     (1 and 2) and the predictions probabilities; else regression.
     """
     if len(columns.labels) > 1:
         return "detection" if within(matrix(table, columns.labels), (0, 1)) else "regression"
     names = (columns.labels[0], columns.predictions[0])
-    if len(columns.predictions) > 1 or any([is_text(table, name) for name in names]):
+    per_class = len(columns.predictions) > 1 or columns.classes
+    if per_class or any([is_text(table, name) for name in names]):
         return "classification"
     labels, predicted = (numbers(table, name) for name in names)
-    distinct = len(np.unique(labels[~np.isnan(labels)]))
-    likely = is_whole(predicted) if distinct != 2 else is_whole(predicted) or are_probabilities(predicted)
-    classes = distinct <= FEW and is_whole(labels) and likely
+    distinct = n_distinct(table, names[0])
+    predicted_so = is_whole(predicted) or (distinct == 2 and are_probabilities(predicted))
+    classes = distinct <= FEW and is_whole(labels) and predicted_so
     return "classification" if classes or within(labels, (0, 1)) else "regression"
 
 

@@ -35,6 +35,7 @@ def _log():
         ("--knob", "much", "a finite number"),
         ("--seed", "-1", "a whole number of at least 0"),
         ("--seed", "0.5", "a whole number of at least 0"),
+        ("--out", "", "a path, found nothing"),
     ],
 )
 def test_arguments_say_what_they_may_be(tmp_path, capsys, option, value, expected):

@@ -82,10 +82,13 @@ def test_ids_are_numbers_or_hashes_of_text(tmp_path):
 
 def test_ids_are_exact(tmp_path):
     big = 9_007_199_254_740_993  # which no float is
-    path = write(tmp_path, f"id,sex\n{big},f\n{big - 1},m\n")
-    assert loaded(path, id="id").frame.index.tolist() == [big, big - 1]
-    padded = loaded(write(tmp_path, "id,sex\n07,f\n7,m\n"), id="id").frame.index
-    assert padded.is_unique
+    numbers = [big, big - 1, -3, 2**63 - 1]
+    path = write(tmp_path, "\n".join(["id,sex", *(f"{number},f" for number in numbers)]))
+    assert loaded(path, id="id").frame.index.tolist() == numbers
+    other = loaded(write(tmp_path, path.read_text() + f"\n07,f\n7,f\nx,f\n{2**63},f\n"), id="id").frame.index
+    assert other[: len(numbers)].tolist() == numbers, "a row moves no other"
+    assert other.is_unique
+    assert (other[len(numbers) :] >= 0).all()
 
 
 @pytest.mark.parametrize(

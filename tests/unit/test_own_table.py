@@ -154,7 +154,8 @@ def test_a_variation_extends_it(town):
         ("column: region", "column: regio", "sensitive.origin: unknown column 'regio'"),
         ("[postcode]", "[postcod]", "ignore: unknown column 'postcod'"),
         ("ignore: [postcode]\n", "", "column 'postcode': expected at most 100 different words.*400.*'X0'"),
-        ("id: person", "id: persn", "id: unknown column 'persn'"),
+        ("id: person", "id: persn", "people.yaml: id: unknown column 'persn'"),
+        ("ignore: [postcode]", "ignore: [postcode, '']", "people.yaml: ignore: unknown column ''"),
         ("[fast, careful]", "[fast, job]", "tasks.marks: expected numbers in several columns.*'job'"),
         ("sex: {}", "pay: {}", "sensitive.pay: expected 2 to 20 different values in column 'pay', found"),
         ("sex: {}", "sex: {group: [f]}", "sensitive.sex: unknown key 'group'; did you mean 'groups'"),
@@ -190,7 +191,7 @@ def test_what_preparing_refuses_leaves_what_was_there(town, capsys):
     edit(Path("people.yaml"), "sex: {}", unfit)
     assert main(["prepare", "--csv", str(town)]) == 1
     message = capsys.readouterr().err
-    assert "error: people.yaml: sensitive.attributes.sex: group 'king' has no training row" in message
+    assert "error: people.yaml: sensitive.sex: group 'king' has no training row" in message
     assert not any(path.exists() for path in files)
     Path("people.yaml").write_text(good)
     assert main(["prepare", "--csv", str(town)]) == 0
@@ -207,7 +208,9 @@ def test_a_word_among_amounts_is_named(town, word):
     frame = pd.read_csv(town, dtype=str, keep_default_na=False)
     frame.loc[4, "age"] = word
     frame.to_csv(town, index=False)
-    with pytest.raises(FairMTError, match=f"people.yaml: column 'age': .* found both: '{word}' in row"):
+    with pytest.raises(
+        FairMTError, match=f"people.yaml: column 'age': .* found 1 words \\('{word}' in row 5 below"
+    ):
         add_table(town)
     edit(Path("people.yaml"), "categorical: [ward]", "categorical: [ward, age]")
     add_table(town)

@@ -32,6 +32,16 @@ def test_misspelt_key_in_a_suite(project):
     )
 
 
+def test_a_benchmark_whose_name_is_no_path(project):
+    (project.folder / "config/benchmarks/tiny too.yaml").write_text("extends: tiny\n")
+    project.edit("config/suites/tiny.yaml", "benchmarks: [tiny]", "benchmarks: [tiny too]")
+    _refused(
+        project.run("snakemake", "--config", "suite=tiny"),
+        "config/suites/tiny.yaml: benchmarks: expected names of letters",
+        "found 'tiny too'",
+    )
+
+
 def test_misspelt_key_on_the_command_line(project):
     _refused(project.run("snakemake", "--config", "siute=tiny"), "unknown key 'siute'; did you mean 'suite'?")
 

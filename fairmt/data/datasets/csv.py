@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -57,7 +58,11 @@ def load(raw: Path, options: Mapping[str, Any]) -> Table:
 
 
 def read_csv(
-    path: Path, delimiter: str = ",", missing: Sequence[str] = (), id: str | None = None
+    path: Path,
+    delimiter: str = ",",
+    missing: Sequence[str] = (),
+    id: str | None = None,
+    source: Path | None = None,
 ) -> pd.DataFrame:
     """A CSV file with a header line, strictly: every row as long as the header, UTF-8, no open quote.
 
@@ -71,8 +76,10 @@ def read_csv(
     missing : sequence of str
         Words that stand for a missing value, besides nothing.
     id : str, optional
-        The column that becomes the index: whole numbers themselves, or hashes of text. Without it rows
-        are numbered from 0.
+        The column that becomes the index: whole numbers of 64 bits themselves, hashes of any other text.
+        Without it rows are numbered from 0.
+    source : Path, optional
+        The file that names the column of ids, for an error; ``path`` if not said.
 
     Raises
     ------
@@ -94,7 +101,7 @@ def read_csv(
     }
     if id is None:
         return pd.DataFrame({name: _typed(column) for name, column in words.items()})
-    index = _index(words.pop(choose(id, header, "column", f"{path}: id")), path)
+    index = _index(words.pop(choose(id, header, "column", f"{source or path}: id")), path)
     return pd.DataFrame({name: _typed(column) for name, column in words.items()}).set_index(index)
 
 
@@ -157,7 +164,7 @@ def as_numbers(words: pd.Series) -> pd.Series:
 
 
 def _index(ids: pd.Series, path: Path) -> pd.Index:
-    """Row ids from their text, which says more than a float: the numbers themselves, or hashes."""
+    """Row ids from their text, which is exact; each on its own, so that no row moves another."""
     if ids.isna().any():
         rows = _rows_of(ids.isna())
         raise FairMTError(f"{path}: id: expected one in every row, found {ids.isna().sum()} without ({rows})")
@@ -167,8 +174,13 @@ def _index(ids: pd.Series, path: Path) -> pd.Index:
             f"{path}: id: expected each once, found {first!r} {(ids == first).sum()} times "
             f"({_rows_of(ids == first)})"
         )
-    is_number = ids.str.fullmatch(r"0|-?[1-9]\d{0,17}").all()
-    return pd.Index(ids.map(int if is_number else number_of), dtype="int64")
+    return pd.Index([_row_id(text) for text in ids], dtype="int64")
+
+
+def _row_id(text: str) -> int:
+    """A whole number as it stands, a hash of anything else."""
+    is_number = re.fullmatch(r"0|-?[1-9]\d{0,18}", text) and abs(int(text)) < 2**63
+    return int(text) if is_number else number_of(text)
 
 
 def _rows_of(found: pd.Series) -> str:
