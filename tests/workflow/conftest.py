@@ -30,6 +30,10 @@ selection: {rule: fairest-within-tolerance, tolerance: 0.01}
 """
 
 
+# Those of the tiny suite, of tests, and of config/claims.yaml: every command reads every card.
+METHODS = ("constant", "diff_dp", "diff_eodd", "fair_hsic", "fairlearn_eg", "fairmt", "mtl_erm", "oracle")
+
+
 @dataclass
 class Project:
     """A copy of the repository's workflow and configuration, with a tiny suite."""
@@ -102,8 +106,9 @@ def _create(folder: Path) -> Project:
     for name in ("workflow", "config", "profiles"):
         shutil.copytree(ROOT / name, folder / name)
     shutil.copy(ROOT / "Snakefile", folder)
-    # The claims name methods of the folder fairmt, whether the suite has them or not.
-    shutil.copytree(ROOT / "baselines", folder / "baselines", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in METHODS:
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(ROOT / "baselines" / name, folder / "baselines" / name, ignore=ignored)
     (folder / "config/benchmarks/tiny.yaml").write_text(BENCHMARK)
     (folder / "config/suites/tiny.yaml").write_text(SUITE)
     return Project(folder)
