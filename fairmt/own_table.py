@@ -128,10 +128,10 @@ def _check_names(table: Path, target: Path) -> None:
 def _derived(frame: pd.DataFrame, description: Mapping[str, Any], source: Path) -> dict[str, Any]:
     """The sections that depend on the table's values."""
     known = list(frame.columns)
+    header = [*known, description["id"]] if "id" in description else known
     for key in ("ignore", "categorical"):
         for column in description.get(key, ()):
-            own = [description["id"]] if "id" in description else []
-            choose(column, [*known, *own], "column", f"{source}: {key}")
+            choose(column, header, "column", f"{source}: {key}")
     said = _columns_of_said_values(description)
     for column in known:
         if column not in said:

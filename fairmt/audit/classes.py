@@ -26,25 +26,20 @@ def by_column(
 ) -> Predicted:
     """Classification by one column: of classes, or of numbers that speak for one of two classes."""
     known, _ = coded(table, columns.labels)
+    (name,) = columns.predictions
     if positive and columns.classes:
         raise FairMTError(
-            f"--positive {columns.name}: --task says already that column {columns.predictions[0]!r} is of "
-            f"class {columns.classes[0]!r}"
+            f"--positive {columns.name}: --task says already that column {name!r} is of class "
+            f"{columns.classes[0]!r}"
         )
     positive = positive or next(iter(columns.classes), None)
-    in_words = is_text(table, columns.predictions[0])
-    if in_words and (threshold is not None or positive is not None):
+    if threshold is None and positive is None:
+        if _holds_classes(table, name, known):
+            return _hard(table, columns, known)
+    elif is_text(table, name):
         raise FairMTError(
-            f"column {columns.predictions[0]!r}: expected numbers for a threshold or a positive class, found "
-            "text"
+            f"column {name!r}: expected numbers for a threshold or a positive class, found text"
         )
-    if threshold is None and positive is None and _holds_classes(table, columns.predictions[0], known):
-        classes, (label, decided) = coded(table, (columns.labels[0], columns.predictions[0]))
-        _check_same_classes(
-            columns.predictions[0], known, tuple(classes[code] for code in np.unique(decided))
-        )
-        task = _class_task(columns, classes)
-        return Predicted(task, _as_labels(label), np.eye(task.size)[decided], None, "the class in the table")
     classes, place = _two_classes(columns, known, positive)
     scores = matrix(table, columns.predictions)
     threshold = threshold_of(columns, scores, threshold)
@@ -56,6 +51,15 @@ def by_column(
         np.hstack([1 - scores, scores])[:, order] if are_probabilities(scores) else None,
         f"{classes[place]} from {threshold:g} on",
     )
+
+
+def _hard(table: pa.Table, columns: TaskColumns, known: tuple[str, ...]) -> Predicted:
+    """Predictions that are classes themselves."""
+    (name,) = columns.predictions
+    classes, (label, decided) = coded(table, (columns.labels[0], name))
+    _check_same_classes(name, known, tuple(classes[code] for code in np.unique(decided)))
+    task = _class_task(columns, classes)
+    return Predicted(task, _as_labels(label), np.eye(task.size)[decided], None, "the class in the table")
 
 
 def by_class(table: pa.Table, columns: TaskColumns) -> Predicted:
