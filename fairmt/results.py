@@ -114,6 +114,8 @@ def unpack_suite(name: str) -> tuple[list[Path], int]:
     FairMTError
         If the suite has no metrics, or a file is broken.
     """
+    from fairmt.reporting.summary import rows_where
+
     _, metrics, folder = read_results(name)
     advice = "restore it from git"
     known = read_json(folder / "provenance.json", advice).get("evaluations", {})
@@ -125,7 +127,7 @@ def unpack_suite(name: str) -> tuple[list[Path], int]:
         if _place(file) not in known:
             left += 1
             continue
-        rows = metrics[(metrics["benchmark"] == benchmark) & (metrics["method"] == method)]
+        rows = rows_where(metrics, benchmark=benchmark, method=method)
         write_evaluation(file, rows, known[_place(file)])
         written.append(file)
     return written, left
@@ -159,7 +161,7 @@ def headlines(metrics: pd.DataFrame) -> dict[str, Any]:
 
 
 def read_results(name: str) -> tuple[Suite, pd.DataFrame, Path]:
-    """A suite, its metrics and its results folder.
+    """A suite, its metrics as of `read_metrics`, and its results folder.
 
     Raises
     ------

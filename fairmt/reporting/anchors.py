@@ -56,14 +56,10 @@ def anchor_table(evidence: Evidence) -> pd.DataFrame:
 def _anchor_values(evidence: Evidence, anchor: dict) -> pd.Series:
     if anchor["benchmark"] not in evidence.context.benchmarks:
         return pd.Series(dtype=float)
-    rows = headline(evidence.metrics, evidence.context)
-    rows = rows[
-        (rows["benchmark"] == anchor["benchmark"])
-        & (rows["method"] == anchor["method"])
-        & (rows["metric"] == anchor["metric"])
-        & (rows["split"] == "test")
-        & (rows["task"] == "mean")
-    ]
+    rows = evidence.rows(
+        split="test", task="mean", **{key: anchor[key] for key in ("benchmark", "method", "metric")}
+    )
+    rows = headline(rows, evidence.context)
     # Knob values are chosen evenly around the default: an odd number of them has it in the middle.
     knobs = sorted(rows["knob_value"].unique())
     middle = knobs[len(knobs) // 2] if len(knobs) % 2 else math.nan

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Any
 
@@ -25,35 +26,25 @@ def cost_table(evidence: Evidence) -> pd.DataFrame:
         parameters: the mean over seeds of the mean over knob values, with ``_low`` and ``_high`` of its t
         interval; and relative_step_time, over the reference's on the same benchmark.
     """
-    rows = evidence.metrics[evidence.metrics["split"] == TRAINING]
-    rows = rows[rows["metric"].isin(COSTS) & rows["method"].isin(evidence.context.competitors)]
-    keys = ["benchmark", "method", "metric"]
-    means = summarise(rows.groupby([*keys, "seed"])["value"].mean().reset_index(), keys).set_index(keys)
-    runs = rows.groupby(["benchmark", "method"])[["hash8", "seed"]].apply(
-        lambda run: len(run.drop_duplicates())
-    )
-    records = []
-    for benchmark in evidence.context.benchmarks:
-        for method in evidence.context.competitors:
-            if (benchmark, method) not in runs.index:
-                continue
-            record: dict[str, Any] = {
-                "benchmark": benchmark,
-                "method": method,
-                "runs": runs[benchmark, method],
-            }
-            for metric in COSTS:
-                known = (benchmark, method, metric) in means.index
-                for end, column in (("", "mean"), ("_low", "low"), ("_high", "high")):
-                    value = means.loc[(benchmark, method, metric), column] if known else math.nan
-                    record[f"{metric}{end}"] = value
-            records.append(record)
-    columns = ["benchmark", "method", "runs", *(f"{m}{end}" for m in COSTS for end in ("", "_low", "_high"))]
-    table = pd.DataFrame(records, columns=columns)
+    rows = evidence.rows(split=TRAINING, metric=COSTS, method=evidence.context.competitors)
+    keys = ["benchmark", "method"]
+    per_seed = rows.groupby([*keys, "metric", "seed"])["value"].mean().reset_index()
+    means = summarise(per_seed, [*keys, "metric"]).set_index([*keys, "metric"]).unstack("metric")
+    runs = rows[[*keys, "hash8", "seed"]].drop_duplicates().groupby(keys).size()
+    columns = {
+        f"{metric}{end}": means.get((name, metric), math.nan)
+        for metric in COSTS
+        for end, name in (("", "mean"), ("_low", "low"), ("_high", "high"))
+    }
+    table = pd.DataFrame({"runs": runs, **columns}, index=runs.index)
+    slots = itertools.product(evidence.context.benchmarks, evidence.context.competitors)
+    table = table.loc[[slot for slot in slots if slot in runs.index]].reset_index()
     reference = table[table["method"] == evidence.context.suite.reference].set_index("benchmark")[
         "step_seconds"
     ]
-    return table.assign(relative_step_time=table["step_seconds"] / table["benchmark"].map(reference))
+    return table.assign(
+        relative_step_time=table["step_seconds"] / reference.reindex(table["benchmark"]).to_numpy()
+    )
 
 
 def cost_sections(table: pd.DataFrame, context: Context) -> list[Section]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from functools import cached_property
@@ -11,7 +11,7 @@ import pandas as pd
 
 from fairmt.metrics.benefits import BENEFIT
 from fairmt.reporting.context import Context
-from fairmt.reporting.summary import CRITERIA, HEADLINE, headline, selected_runs
+from fairmt.reporting.summary import CRITERIA, HEADLINE, headline, rows_where, selected_runs
 from fairmt.training_records import TRAINING
 
 HEAD_ABSORPTION = "head_absorption"
@@ -28,7 +28,7 @@ class Evidence:
     Attributes
     ----------
     metrics : DataFrame
-        All rows of the suite, in long form.
+        All rows of the suite, in long form; many, so they are read through `rows`.
     context : Context
     own : sequence of str
         Patterns of the methods that are no baselines.
@@ -37,6 +37,10 @@ class Evidence:
     metrics: pd.DataFrame
     context: Context
     own: Sequence[str] = ()
+
+    def rows(self, **wanted: str | Collection[str]) -> pd.DataFrame:
+        """Some of the metrics' rows, see `fairmt.reporting.summary.rows_where`."""
+        return rows_where(self.metrics, **wanted)
 
     @cached_property
     def selected(self) -> pd.DataFrame:
@@ -145,8 +149,7 @@ class Evidence:
 
     @cached_property
     def _fronts(self) -> dict[tuple, pd.DataFrame]:
-        rows = self.metrics[(self.metrics["split"] == "test") & (self.metrics["task"] == "mean")]
-        rows = headline(rows[rows["metric"].isin(HEADLINE)], self.context)
+        rows = headline(self.rows(split="test", task="mean", metric=HEADLINE), self.context)
         keys = ["benchmark", "method"]
         points = rows.pivot(index=[*keys, "seed", "knob_value"], columns="metric", values="value")
         return {key: part.droplevel(keys) for key, part in points.groupby(level=keys)}
@@ -154,5 +157,5 @@ class Evidence:
     @cached_property
     def _absorption(self) -> pd.DataFrame:
         choice = self.selected[["benchmark", "method", "criterion", "hash8"]].drop_duplicates()
-        rows = self.metrics[(self.metrics["split"] == TRAINING) & (self.metrics["task"] == "mean")]
-        return choice.merge(rows[rows["metric"] == HEAD_ABSORPTION], on=["benchmark", "method", "hash8"])
+        rows = self.rows(split=TRAINING, task="mean", metric=HEAD_ABSORPTION)
+        return choice.merge(rows, on=["benchmark", "method", "hash8"])

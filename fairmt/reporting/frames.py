@@ -53,7 +53,7 @@ def main_table(evidence: Evidence) -> pd.DataFrame:
     )
     table["seeds"] = table["seeds"].fillna(0).astype(int)
     table[list(marks.columns[3:])] = table[list(marks.columns[3:])].fillna("")
-    diverged = _diverged(evidence.metrics)
+    diverged = _diverged(evidence)
     table["note"] = [
         context.unsupported.get(pair, diverged.get(pair, "") if seeds else "has no results")
         for pair, seeds in zip(
@@ -63,9 +63,9 @@ def main_table(evidence: Evidence) -> pd.DataFrame:
     return table
 
 
-def _diverged(metrics: pd.DataFrame) -> dict[tuple[str, str], str]:
+def _diverged(evidence: Evidence) -> dict[tuple[str, str], str]:
     """What to say of methods of whose runs some diverged, by (benchmark, method)."""
-    rows = metrics[(metrics["split"] == "validation") & (metrics["metric"] == "utility")]
+    rows = evidence.rows(split="validation", metric="utility")
     missing = (
         rows["value"].isna().groupby([rows[name] for name in ("benchmark", "method", "hash8", "seed")]).all()
     )

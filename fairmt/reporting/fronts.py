@@ -13,7 +13,7 @@ from fairmt.reporting.context import Context
 from fairmt.reporting.drawn import OTHERS, WIDTH, Page, leave_empty, others_handle, others_note
 from fairmt.reporting.evidence import Evidence
 from fairmt.reporting.palette import Style, styles
-from fairmt.reporting.summary import CRITERIA, SYMBOLS, headline, summarise
+from fairmt.reporting.summary import CRITERIA, HEADLINE, SYMBOLS, headline, summarise
 from fairmt.statistics import pareto_front
 
 if TYPE_CHECKING:
@@ -34,11 +34,10 @@ def front_points(evidence: Evidence) -> pd.DataFrame:
         each with ``_error``, the half-width of the 95 % t interval over seeds, and front: whether
         no other competitor's point is at least as good in both and better in one.
     """
-    context, metrics = evidence.context, evidence.metrics
-    rows = headline(metrics[(metrics["split"] == "test") & (metrics["task"] == "mean")], context)
-    rows = rows[rows["method"].isin(context.suite.methods)]
+    context = evidence.context
+    rows = evidence.rows(split="test", task="mean", metric=HEADLINE, method=context.suite.methods)
     keys = ["benchmark", "method", "knob_value"]
-    means = summarise(rows[rows["metric"].isin(["utility", *CRITERIA])], [*keys, "metric"])
+    means = summarise(headline(rows, context), [*keys, "metric"])
     means = means.assign(mean=100 * means["mean"], error=50 * (means["high"] - means["low"]))
     utility = (
         means[means["metric"] == "utility"]

@@ -32,10 +32,9 @@ def training_curves(evidence: Evidence) -> pd.DataFrame:
         Columns benchmark, method, knob, knob_value, quantity (of `TRACED`), step, mean, low, high; without
         the steps at which a method has no such quantity yet.
     """
-    rows = evidence.metrics[evidence.metrics["split"] == TRAINING]
+    rows = evidence.rows(split=TRAINING, method=evidence.context.competitors)
     found = rows["metric"].str.extract(rf"^{HISTORY}(?P<quantity>.+)@(?P<step>\d+)$")
     rows = rows.join(found).dropna(subset=["step", "value"]).astype({"step": int})
-    rows = rows[rows["method"].isin(evidence.context.competitors)]
     return summarise(rows, ["benchmark", "method", "knob", "knob_value", "quantity", "step"])
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
+import numpy as np
 import pandas as pd
 
+from fairmt.integrity import as_text
 from fairmt.reporting.context import Context
 from fairmt.selection import select
 from fairmt.statistics import t_factor
@@ -14,6 +16,23 @@ CRITERIA = ("delta_eo", "delta_dp")
 """What a knob value can be selected for; every table has a block for each."""
 SYMBOLS = {"delta_eo": "ΔEO", "delta_dp": "ΔDP", "utility": "Utility", "delta_m": "Δm"}
 HEADLINE = ("utility", "delta_dp", "delta_eo")
+
+
+def rows_where(metrics: pd.DataFrame, **wanted: str | Collection[str]) -> pd.DataFrame:
+    """The rows of a large frame whose columns have these values, as text.
+
+    Parameters
+    ----------
+    metrics : DataFrame
+        The suite's metrics in long form, text columns as categories or as text.
+    **wanted : str or collection of str
+        For each column the value, or the values, of the rows to keep.
+    """
+    kept = [
+        metrics[column].isin([values] if isinstance(values, str) else list(values))
+        for column, values in wanted.items()
+    ]
+    return as_text(metrics[np.logical_and.reduce(kept)])
 
 
 def selected_runs(metrics: pd.DataFrame, context: Context) -> pd.DataFrame:
@@ -33,8 +52,7 @@ def selected_runs(metrics: pd.DataFrame, context: Context) -> pd.DataFrame:
         The test rows with the further columns criterion, validation_utility,
         validation_unfairness and within_tolerance.
     """
-    # Means first: all rows are many.
-    means = metrics[(metrics["task"] == "mean") & metrics["benchmark"].isin(list(context.benchmarks))]
+    means = rows_where(metrics, task="mean", group="", metric=HEADLINE, benchmark=context.benchmarks)
     selection = select(
         means[means["method"].isin(context.competitors)],
         reference=context.suite.reference,
@@ -46,7 +64,7 @@ def selected_runs(metrics: pd.DataFrame, context: Context) -> pd.DataFrame:
     fixed = means.loc[is_control, ["benchmark", "method", "hash8"]].drop_duplicates()
     fixed = fixed.merge(pd.DataFrame({"criterion": CRITERIA}), how="cross").assign(within_tolerance=True)
     choice = pd.concat([selection.drop(columns=["knob", "knob_value"]), fixed], ignore_index=True)
-    chosen = metrics[(metrics["split"] == "test") & metrics["hash8"].isin(choice["hash8"].unique())]
+    chosen = rows_where(metrics, split="test", hash8=choice["hash8"].unique())
     return choice.merge(chosen, on=["benchmark", "method", "hash8"])
 
 
