@@ -61,7 +61,7 @@ audit: $(STAMP) ## Known vulnerabilities of the pinned dependencies, by pip-audi
 licences: $(STAMP) ## docs/licences.md: the licences of everything that is installed
 	python docs/licences.py > docs/licences.md
 
-clean: ## Delete the suite's runs, evaluations and prepared data; keeps raw data, tables and figures
+clean: ## Delete the suite's runs and evaluations and all prepared data; keeps raw data, tables and figures
 	rm -rf data/prepared results/$(SUITE)/runs results/$(SUITE)/evaluations
 
 $(STAMP): pyproject.toml requirements.lock

@@ -182,7 +182,11 @@ def parser() -> argparse.ArgumentParser:
         ("claims", _claims, "verdicts on the claims"),
         ("report", _report, "one HTML page of tables, figures, claims and provenance"),
         ("show", _show, "print the main table"),
-        ("prune", _prune, "delete runs and evaluations that the current code and configuration do not make"),
+        (
+            "prune",
+            _prune,
+            "delete runs, evaluations and prepared data that the current code and configuration do not make",
+        ),
     ):
         command = commands.add_parser(name, help=text)
         command.add_argument("suite")

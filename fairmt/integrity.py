@@ -77,63 +77,37 @@ def check_manifest(path: Path) -> None:
             raise FairMTError(f"{path}: {field}: expected a {name}, found {found!r}; {advice}")
 
 
-NUMBERS = ("knob_value", "seed", "value", "n_min")
-"""Columns of the metrics that hold no text."""
-
-
 def read_metrics(path: Path, advice: str) -> pd.DataFrame:
     """Metrics in long form from a Parquet file, with the columns of `fairmt.evaluation.evaluate`.
-
-    Text columns are categories: millions of rows are read and filtered several times as fast. `as_text`
-    makes text of them.
-
-    Parameters
-    ----------
-    path : Path
-    advice : str
-        What to do if the file cannot be used; ends the message.
 
     Raises
     ------
     FairMTError
         If the file is missing or broken, has no rows, lacks a column, or holds no numbers where there must
-        be some.
+        be some; ``advice`` ends the message.
     """
     import pandas as pd
     import pyarrow as pa
 
     from fairmt.evaluation import COLUMNS, IDENTITY
 
-    names = (*IDENTITY, *COLUMNS)
     try:
-        frame = pd.read_parquet(path, read_dictionary=[name for name in names if name not in NUMBERS])
+        frame = pd.read_parquet(path)
     except FileNotFoundError:
         raise FairMTError(f"{path}: no such file; {advice}") from None
     except (pa.ArrowException, OSError) as error:
         raise FairMTError(f"{path}: not a readable Parquet file: {error}; {advice}") from None
-    missing = [name for name in names if name not in frame.columns]
+    missing = [name for name in (*IDENTITY, *COLUMNS) if name not in frame.columns]
     if missing:
         raise FairMTError(f"{path}: column {missing[0]!r} is missing; {advice}")
     if frame.empty:
         raise FairMTError(f"{path}: expected metrics, found no rows; {advice}")
-    for name in NUMBERS:
+    for name in ("knob_value", "seed", "value", "n_min"):
         if not pd.api.types.is_numeric_dtype(frame[name]):
             raise FairMTError(
                 f"{path}: column {name!r}: numbers expected, found type {frame[name].dtype}; {advice}"
             )
     return frame
-
-
-def as_text(metrics: pd.DataFrame) -> pd.DataFrame:
-    """Metrics whose categories are text again."""
-    columns = metrics.select_dtypes("category")
-    # Several times as fast as `astype`.
-    return metrics.assign(
-        **{
-            name: column.cat.categories.array.take(column.cat.codes.to_numpy(), allow_fill=True)
-            for name, column in columns.items()
-        }
-    )
 
 
 _PROVENANCE = b"fairmt.provenance"
@@ -161,7 +135,7 @@ def read_evaluation(path: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
     import pyarrow.parquet as pq
 
     advice = "delete it and run the suite again"
-    metrics = as_text(read_metrics(path, advice))
+    metrics = read_metrics(path, advice)
     found = (pq.read_schema(path).metadata or {}).get(_PROVENANCE)
     if found is None:
         raise FairMTError(f"{path}: metadata: expected {_PROVENANCE.decode()!r}, found none; {advice}")

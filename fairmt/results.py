@@ -18,7 +18,6 @@ from fairmt.integrity import (
     check_prepared,
     read_evaluation,
     read_json,
-    read_metrics,
     write_evaluation,
 )
 from fairmt.run_provenance import merge, of_runs
@@ -114,7 +113,7 @@ def unpack_suite(name: str) -> tuple[list[Path], int]:
     FairMTError
         If the suite has no metrics, or a file is broken.
     """
-    from fairmt.reporting.summary import rows_where
+    from fairmt.reporting.rows import rows_where
 
     _, metrics, folder = read_results(name)
     advice = "restore it from git"
@@ -161,13 +160,15 @@ def headlines(metrics: pd.DataFrame) -> dict[str, Any]:
 
 
 def read_results(name: str) -> tuple[Suite, pd.DataFrame, Path]:
-    """A suite, its metrics as of `read_metrics`, and its results folder.
+    """A suite, its metrics (text columns as categories), and its results folder.
 
     Raises
     ------
     FairMTError
         If the suite has no metrics yet, or the file is not the one that was gathered.
     """
+    from fairmt.reporting.rows import read_rows
+
     suite = read_suite(name)
     folder = RESULTS / name
     path = folder / "metrics.parquet"
@@ -185,7 +186,7 @@ def read_results(name: str) -> tuple[Suite, pd.DataFrame, Path]:
             f"{path}: SHA-256: expected {pinned} (metrics_sha256 in {folder / 'provenance.json'}), found "
             f"{found}; {advice}"
         )
-    return suite, read_metrics(path, advice), folder
+    return suite, read_rows(path), folder
 
 
 def prune(name: str) -> list[Path]:

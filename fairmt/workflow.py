@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -87,6 +87,12 @@ class Workflow:
     def figures(self) -> tuple[str, ...]:
         """Names of the suite's figures."""
         return figure_names(self.suite)
+
+    @property
+    def description_digest(self) -> str:
+        """Digest of what tables, figures and claims rest on beside the metrics: how to select, and titles."""
+        titles = {name: self.cards[name].title for name in self.suite.methods}
+        return hash8(asdict(self.suite), self.benchmarks, titles)
 
     # Patterns
 

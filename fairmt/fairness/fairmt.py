@@ -48,7 +48,7 @@ class FairMT(nn.Module):
     criterion : {"eo", "dp"}
         What the constraint measures; see `fairmt.fairness.disparity`.
     eps : float
-        Share of each task's disparity that may remain, relative to the end of the warm-up.
+        Share of each task's disparity that may remain, relative to its largest since the warm-up.
     warmup_steps : int
         First optimizer steps, which minimise utility only, exactly as plain multi-task learning; about
         a fifth of all. At least 1.
@@ -58,7 +58,7 @@ class FairMT(nn.Module):
         Step size of the multiplier's ascent.
     initial : float
         The multiplier at the end of the warm-up.
-    decay : float in [0, 1)
+    decay : float in [0, 1]
         Of the running statistics.
     reach : float
         Bound on the constraint's share of the direction, relative to the mean task loss's.

@@ -22,7 +22,8 @@ def benefits(
 
     Classification: recall of the class. Detection: true positive rate and true negative rate of the
     label. Regression: minus the mean absolute error in the label-quantile bin, in training standard
-    deviations. Cells are those that `delta_eo` compares.
+    deviations. Cells are those of `delta_eo`, with those that it leaves out because fewer than two groups
+    have `N_MIN` rows.
 
     Parameters
     ----------

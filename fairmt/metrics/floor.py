@@ -53,7 +53,7 @@ def floors(task: Task, decided: np.ndarray, labels: np.ndarray, *, groups: np.nd
 
 
 def _mean(gap: Gap, dealt: Sequence[Gap]) -> Score:
-    """Mean of the permutations' gaps; those that left a cell too small are no part of it."""
+    """Mean of the permutations' gaps; those whose gap cannot be measured are no part of it."""
     values = [other.value for other in dealt if not math.isnan(other.value)]
     measured = values and not math.isnan(gap.value)
     return Score(fmean(values) if measured else math.nan, min(other.n_min for other in dealt))

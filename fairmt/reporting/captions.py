@@ -26,8 +26,8 @@ CAPTIONS = {
     ),
     "training": (
         "Multiplier and constraint at about 25 steps of training, for every knob value: means over "
-        "seeds, bands are 95 % t intervals. The constraint is 1 where training is as unfair as at the "
-        "end of its warm-up, before which there is none."
+        "seeds, bands are 95 % t intervals. The constraint is 1 where training is as unfair as it "
+        "ever was since its warm-up, before which there is none."
     ),
     "runtime": ("Training time of a step, over the reference's, against the gap at the selected knob value."),
     "ablation": (

@@ -11,7 +11,8 @@ import pandas as pd
 
 from fairmt.metrics.benefits import BENEFIT
 from fairmt.reporting.context import Context
-from fairmt.reporting.summary import CRITERIA, HEADLINE, headline, rows_where, selected_runs
+from fairmt.reporting.rows import rows_where
+from fairmt.reporting.summary import CRITERIA, HEADLINE, headline, selected_runs
 from fairmt.training_records import TRAINING
 
 HEAD_ABSORPTION = "head_absorption"
@@ -39,7 +40,7 @@ class Evidence:
     own: Sequence[str] = ()
 
     def rows(self, **wanted: str | Collection[str]) -> pd.DataFrame:
-        """Some of the metrics' rows, see `fairmt.reporting.summary.rows_where`."""
+        """Some of the metrics' rows, see `fairmt.reporting.rows.rows_where`."""
         return rows_where(self.metrics, **wanted)
 
     @cached_property

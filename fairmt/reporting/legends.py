@@ -45,8 +45,8 @@ COSTS = (
     "Means over seeds of the mean over knob values, ± half-width of the 95 % t interval over seeds. "
     "Step: mean time of a training step; relative: over the reference's; step, CPU: processor time of the "
     "process in it, which other work on the machine disturbs less; run: the whole job, with loading and "
-    "predictions; memory: largest resident memory of the process, without a GPU's; parameters: trained "
-    "ones, those of the method included.",
+    "predictions; memory: largest resident memory of the process, without a GPU's; parameters: of the "
+    "network and of the method, frozen ones included.",
     "Times depend on the machine and on what else it does; the report's provenance names the "
     "processors. Compare methods within a benchmark.",
 )

@@ -101,15 +101,16 @@ def levelling_down(
 ) -> pd.Series:
     """Benefit that the best-served groups lose, over the gap between groups that is closed.
 
-    Both are summed over the cells of `fairmt.metrics.benefits`, tasks and benchmarks; the best-served
-    group of a cell is that of ``reference``, and a gap is the highest minus the lowest benefit. Tasks that
-    tell nothing about the gap are left out. 0 is levelling up, 1 pure levelling down.
+    Both are summed over the cells of `fairmt.metrics.benefits` in which two groups can be compared, tasks and
+    benchmarks; the best-served group of a cell is that of ``reference``, and a gap is the highest minus the
+    lowest benefit. Tasks that tell nothing about the gap are left out. 0 is levelling up, 1 pure levelling
+    down.
     """
     lost, closed = [], []
     for benchmark in benchmarks:
         before = evidence.benefits(benchmark, reference, criterion)
         nothing = list(evidence.left_out(benchmark, reference, criterion))
-        before = before.drop(nothing, level="task", errors="ignore")
+        before = before.drop(nothing, level="task", errors="ignore").dropna(thresh=2)
         after = evidence.benefits(benchmark, method, criterion).reindex_like(before)
         # A method may favour another group than the reference does: that is its gap all the same.
         gap_before, gap_after = (frame.max(axis=1) - frame.min(axis=1) for frame in (before, after))

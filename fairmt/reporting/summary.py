@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
-import numpy as np
 import pandas as pd
 
-from fairmt.integrity import as_text
 from fairmt.reporting.context import Context
+from fairmt.reporting.rows import rows_where
 from fairmt.selection import select
 from fairmt.statistics import t_factor
 
@@ -16,23 +15,6 @@ CRITERIA = ("delta_eo", "delta_dp")
 """What a knob value can be selected for; every table has a block for each."""
 SYMBOLS = {"delta_eo": "ΔEO", "delta_dp": "ΔDP", "utility": "Utility", "delta_m": "Δm"}
 HEADLINE = ("utility", "delta_dp", "delta_eo")
-
-
-def rows_where(metrics: pd.DataFrame, **wanted: str | Collection[str]) -> pd.DataFrame:
-    """The rows of a large frame whose columns have these values, as text.
-
-    Parameters
-    ----------
-    metrics : DataFrame
-        The suite's metrics in long form, text columns as categories or as text.
-    **wanted : str or collection of str
-        For each column the value, or the values, of the rows to keep.
-    """
-    kept = [
-        metrics[column].isin([values] if isinstance(values, str) else list(values))
-        for column, values in wanted.items()
-    ]
-    return as_text(metrics[np.logical_and.reduce(kept)])
 
 
 def selected_runs(metrics: pd.DataFrame, context: Context) -> pd.DataFrame:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+
+import numpy as np
 import pandas as pd
 import pytest
 from reporting_frames import EFFECTS, make_context, make_metrics, make_suite, without
@@ -105,6 +108,20 @@ def test_levelling_down_share(tmp_path, utility, share):
     outcome = outcome_of(tmp_path, metrics, make_context(suite), kind="levelling-down", at_most=0.0)
     expected = {0.5: 0.5, 0.0: 0.004 / 0.048, 1.0: 0.044 / 0.048}[share]
     assert outcome.measured[""].mean == pytest.approx(expected)
+
+
+def test_a_cell_with_one_group_has_no_part_in_levelling_down(tmp_path):
+    suite = make_suite()
+    metrics = make_metrics(suite)
+    cell = metrics[(metrics["metric"] == "benefit y=1") & (metrics["group"] == "Female")]
+    # The method serves the only group that can be measured there worse.
+    alone = cell.assign(metric="benefit y=2", value=np.where(cell["method"] == "fairmt_eo", 0.1, 0.9))
+    other = alone.assign(group="Male", value=math.nan)
+    expected, found = (
+        outcome_of(tmp_path, rows, make_context(suite), kind="levelling-down", at_most=0.0)
+        for rows in (metrics, pd.concat([metrics, alone, other]))
+    )
+    assert found.measured == expected.measured
 
 
 @pytest.mark.parametrize("kind", ["relative-change", "levelling-down"])

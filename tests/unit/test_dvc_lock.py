@@ -1,9 +1,12 @@
-"""``dvc.lock`` and the results in git are of one commit."""
+"""``dvc.lock``, the results in git and the code are of one commit."""
 
 import hashlib
+import json
 from pathlib import Path
 
 from ruamel.yaml import YAML
+
+from fairmt.plan_file import plan_text
 
 ROOT = Path(__file__).parents[2]
 
@@ -33,3 +36,13 @@ def test_the_lock_names_the_committed_results():
         if hashlib.md5((ROOT / path).read_bytes(), usedforsecurity=False).hexdigest() != digest
     ]
     assert not stale, "run `dvc commit -f`"
+
+
+def test_the_committed_results_are_of_the_present_code_and_configuration(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    results = ROOT / "results/open"
+    plan = plan_text("open")
+    assert plan == (results / "plan.csv").read_text(), "run `make extend SUITE=open`"
+    evaluations = json.loads((results / "provenance.json").read_text())["evaluations"]
+    planned = {(row.split(",")[0], row.split(",")[1], row.split(",")[-1]) for row in plan.splitlines()[1:]}
+    assert {tuple(name.split("/")) for name in evaluations} == planned, "run `make extend SUITE=open`"

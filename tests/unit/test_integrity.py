@@ -13,7 +13,6 @@ from fairmt.errors import FairMTError
 from fairmt.evaluation import COLUMNS, IDENTITY
 from fairmt.integrity import (
     MANIFEST,
-    as_text,
     check_manifest,
     check_meta,
     check_predictions,
@@ -167,15 +166,6 @@ def test_metrics_of_another_form(tmp_path, change, message):
     change(metrics()).to_parquet(path)
     with pytest.raises(FairMTError, match=rf"metrics\.parquet: .*{message}.*; do this$"):
         read_metrics(path, "do this")
-
-
-def test_metrics_are_read_as_categories_and_are_text_again(tmp_path):
-    path = tmp_path / "metrics.parquet"
-    written = pd.concat([metrics(), metrics().assign(task="b", group=None), metrics()], ignore_index=True)
-    written.to_parquet(path)
-    found = read_metrics(path, "do this")
-    assert all(found[name].dtype == "category" for name in ("benchmark", "task", "group"))
-    pd.testing.assert_frame_equal(as_text(found), pd.read_parquet(path))
 
 
 def test_metrics_that_are_cut(tmp_path):

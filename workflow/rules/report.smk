@@ -1,4 +1,5 @@
-# Everything below starts from the committed metrics: regenerating it never trains.
+# Everything below starts from the committed metrics: regenerating it never trains. Another description
+# of the suite, such as a tolerance or a title, is a reason to do so.
 METRICS = [suite.results / "metrics.parquet", suite.results / "provenance.json"]
 
 
@@ -26,6 +27,7 @@ rule table:
         "../envs/fairmt.yaml"
     params:
         suite=suite.name,
+        description=suite.description_digest,
     shell:
         "fairmt --log {log:q} table {params.suite:q}"
 
@@ -56,6 +58,7 @@ rule figure:
         "../envs/fairmt.yaml"
     params:
         suite=suite.name,
+        description=suite.description_digest,
     shell:
         "fairmt --log {log:q} figure {params.suite:q}"
 
@@ -77,6 +80,7 @@ rule claims:
         "../envs/fairmt.yaml"
     params:
         suite=suite.name,
+        description=suite.description_digest,
     shell:
         "fairmt --log {log:q} claims {params.suite:q}"
 
@@ -99,6 +103,7 @@ rule html:
         "../envs/fairmt.yaml"
     params:
         suite=suite.name,
+        description=suite.description_digest,
     shell:
         "fairmt --log {log:q} report {params.suite:q}"
 
