@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from tabulate import tabulate
 
 from fairmt.reporting.context import read_context
 from fairmt.reporting.csv_files import read_csv
+from fairmt.reporting.drawn import drawn_methods
 from fairmt.reporting.evidence import Evidence
 from fairmt.reporting.layout import DASH, bracketed
 from fairmt.reporting.summary import CRITERIA, SYMBOLS, headline
@@ -24,9 +26,9 @@ FRONTS = {"fairmt_eo": (0.1, 0.5, 0.9), "diff_eodd": (0.01, 0.1, 1.0)}
 
 
 def overall_table() -> str:
-    """Markdown of the methods that every benchmark of the suite trains, against the reference."""
+    """Markdown of the methods that the figures draw, against the reference."""
     overall = read_csv(OVERALL)
-    overall = overall[overall["pairs"] == overall["pairs"].max()]
+    overall = overall[overall["method"].isin(drawn_methods(_evidence()))]
     rows = []
     for method, own in overall.groupby("method", sort=False):
         row, by_criterion = [f"`{method}`"], own.set_index("criterion")
@@ -51,14 +53,10 @@ def fronts_table() -> str:
     Relative, in percent, mean over seeds, and of ΔEO over the tasks whose gap can be told from chance. The
     reference is that at the benchmark's own learning rate.
     """
-    suite, metrics, _ = read_results("open")
-    context = read_context(suite)
-    evidence = Evidence(metrics, context)
-    rows = headline(metrics[metrics["split"] == "test"], context)
-    rows = rows[
-        rows["metric"].isin(["utility", "delta_eo"]) & rows["method"].isin([*FRONTS, suite.reference])
-    ]
-    table = []
+    evidence, table = _evidence(), []
+    context, suite = evidence.context, evidence.context.suite
+    rows = evidence.rows(split="test", metric=("utility", "delta_eo"), method=[*FRONTS, suite.reference])
+    rows = headline(rows, context)
     for benchmark in context.benchmarks:
         own = rows[rows["benchmark"] == benchmark]
         nothing = evidence.left_out(benchmark, suite.reference, "delta_eo")
@@ -76,6 +74,12 @@ def fronts_table() -> str:
     header = ["Benchmark", *(f"eps {value:g}" for value in FRONTS["fairmt_eo"])]
     header += [f"lam {value:g}" for value in FRONTS["diff_eodd"]]
     return tabulate(table, header, tablefmt="pipe", disable_numparse=True)
+
+
+@functools.cache
+def _evidence() -> Evidence:
+    suite, metrics, _ = read_results("open")
+    return Evidence(metrics, read_context(suite))
 
 
 def _by_run(rows: pd.DataFrame) -> pd.DataFrame:
