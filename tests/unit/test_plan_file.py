@@ -9,6 +9,7 @@ import pytest
 
 from fairmt.plan_file import plan_text
 from fairmt.runs import plan_suite
+from fairmt.workflow import Workflow
 
 ROOT = Path(__file__).parents[2]
 
@@ -39,3 +40,21 @@ def test_a_comment_changes_nothing_and_an_edit_its_own_lines(project):
     method.write_text(method.read_text() + "EXTRA = 1\n")
     changed = {old["method"] for old, new in zip(before, _rows(), strict=True) if old != new}
     assert changed == {"diff_eodd"}
+
+
+@pytest.mark.parametrize(
+    ("path", "old", "new"),
+    [
+        ("config/suites/quick.yaml", "tolerance: 0.03", "tolerance: 0.02"),
+        ("config/benchmarks/synthetic.yaml", "title: ", "title: Another "),
+        ("baselines/diff_eodd/method.yaml", "title: ", "title: Another "),
+    ],
+)
+def test_the_description_of_a_suite_covers_selection_and_titles(project, path, old, new):
+    before, plan = Workflow.read({"suite": "quick"}).description_digest, _rows()
+    file = project / path
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new))
+    assert Workflow.read({"suite": "quick"}).description_digest != before
+    assert _rows() == plan
