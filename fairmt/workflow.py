@@ -88,7 +88,7 @@ class Workflow:
         """Names of the suite's figures."""
         return figure_names(self.suite)
 
-    @property
+    @cached_property
     def description_digest(self) -> str:
         """Digest of what tables, figures and claims rest on beside the metrics: how to select, and titles."""
         titles = {name: self.cards[name].title for name in self.suite.methods}

@@ -36,7 +36,7 @@ def cost_table(evidence: Evidence) -> pd.DataFrame:
         for metric in COSTS
         for end, name in (("", "mean"), ("_low", "low"), ("_high", "high"))
     }
-    table = pd.DataFrame({"runs": runs, **columns}, index=runs.index)
+    table = pd.DataFrame({"runs": runs, **columns})
     slots = itertools.product(evidence.context.benchmarks, evidence.context.competitors)
     table = table.loc[[slot for slot in slots if slot in runs.index]].reset_index()
     reference = table[table["method"] == evidence.context.suite.reference].set_index("benchmark")[

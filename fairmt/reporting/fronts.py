@@ -35,7 +35,13 @@ def front_points(evidence: Evidence) -> pd.DataFrame:
         no other competitor's point is at least as good in both and better in one.
     """
     context = evidence.context
-    rows = evidence.rows(split="test", task="mean", metric=HEADLINE, method=context.suite.methods)
+    rows = evidence.rows(
+        split="test",
+        task="mean",
+        metric=HEADLINE,
+        benchmark=context.benchmarks,
+        method=context.suite.methods,
+    )
     keys = ["benchmark", "method", "knob_value"]
     means = summarise(headline(rows, context), [*keys, "metric"])
     means = means.assign(mean=100 * means["mean"], error=50 * (means["high"] - means["low"]))
