@@ -31,7 +31,7 @@ def card(dataset: Dataset, benchmark: str, config: Mapping[str, Any], descriptio
         _terms(dataset, benchmark, config),
         _files(dataset),
         "## Tasks\n\n" + _tasks(config["tasks"]),
-        "## Rows\n\nThe data is not public and was not at hand when this card was made."
+        "## Rows\n\nThe data was not at hand when this card was made."
         if description is None
         else _numbers(description),
         f"## Known harms\n\n{dataset.harms}" if dataset.harms else "",

@@ -193,7 +193,7 @@ def test_a_run_on_images_that_was_interrupted_ends_with_the_same_bits(tmp_path, 
     assert model["expression/covariance"].shape == (64, 64)
 
 
-@pytest.mark.parametrize("name", ["celeba", "celeba64", "ham10000"])
+@pytest.mark.parametrize("name", ["celeba", "celeba64", "ham10000", "ham10000_64"])
 def test_options_and_absent_files(name, tmp_path):
     dataset = load_dataset(name)
     with pytest.raises(FairMTError, match="unknown key 'colour'"):
@@ -202,7 +202,7 @@ def test_options_and_absent_files(name, tmp_path):
         dataset.load(tmp_path / name, {})
 
 
-@pytest.mark.parametrize("name", ["celeba", "celeba64", "ham10000"])
+@pytest.mark.parametrize("name", ["celeba", "celeba64", "ham10000_64"])
 def test_fetching_what_has_no_address_ends_in_instructions(name, tmp_path):
     dataset = load_dataset(name)
     with pytest.raises(FairMTError, match=rf"(?s)no mirror .*data/raw/{name}/.*FAIRMT_MIRRORS"):

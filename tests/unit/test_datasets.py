@@ -8,7 +8,7 @@ import pytest
 from affect_files import write_affect
 from faces_files import write_faces
 from raw_tables import write_acs, write_student
-from vision_files import write_celeba, write_celeba64, write_ham10000
+from vision_files import write_celeba, write_celeba64, write_ham10000, write_ham10000_64
 
 from fairmt.config import BENCHMARKS, read_benchmark
 from fairmt.data.dataset import dataset_names, load_dataset
@@ -112,6 +112,7 @@ WRITERS = {
     "csv": lambda folder: RAW / "csv",
     "faces": write_faces,
     "ham10000": write_ham10000,
+    "ham10000_64": write_ham10000_64,
     "student": write_student,
     "synthetic": lambda folder: folder,
 }

@@ -59,18 +59,39 @@ def write_celeba64(folder):
 
 
 def write_ham10000(folder, rows=200):
-    """Two images of some lesions in the metadata, one of them in the archive."""
+    """A second image of some lesions; half of the images in each archive."""
     rng = np.random.default_rng(0)
     folder.mkdir(parents=True, exist_ok=True)
-    lines = ["lesion_id,image_id,dx,dx_type,age,sex,localization"]
+    names = write_lesions(rng, folder / "HAM10000_metadata.csv", rows)
+    for part, own in enumerate((names[::2], names[1::2]), start=1):
+        with zipfile.ZipFile(folder / f"HAM10000_images_part_{part}.zip", "w") as archive:
+            for name in own:
+                archive.writestr(f"{name}.jpg", jpeg(rng, 60, 45))
+    return folder
+
+
+def write_ham10000_64(folder, rows=200):
+    """A second image of some lesions in the metadata, but not in the archive."""
+    rng = np.random.default_rng(0)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_lesions(rng, folder / "HAM10000_metadata.csv", rows)
     with zipfile.ZipFile(folder / "images.zip", "w") as archive:
         for number in range(rows):
-            age = rng.choice(["", "0", "45", "80"])
-            sex = rng.choice(["male", "female", "unknown"], p=[0.5, 0.4, 0.1])
-            rest = f"{rng.choice(DIAGNOSES)},histo,{age},{sex},{rng.choice(SITES)}"
-            lines.append(f"HAM_{number:07d},ISIC_{24306 + number:07d},{rest}")
-            if number % 3 == 0:
-                lines.append(f"HAM_{number:07d},ISIC_{90000 + number:07d},{rest}")
             archive.writestr(f"ISIC_{24306 + number:07d}.jpg", jpeg(rng, 64, 64))
-    (folder / "HAM10000_metadata.csv").write_text("\n".join(lines) + "\n")
     return folder
+
+
+def write_lesions(rng, path, rows):
+    """HAM10000's metadata; the names of the images."""
+    lines, names = ["lesion_id,image_id,dx,dx_type,age,sex,localization,dataset"], []
+    for number in range(rows):
+        age = rng.choice(["", "0.0", "45.0", "80.0"])
+        sex = rng.choice(["male", "female", "unknown"], p=[0.5, 0.4, 0.1])
+        rest = f"{rng.choice(DIAGNOSES)},histo,{age},{sex},{rng.choice(SITES)},rosendahl"
+        # The lesions' further images come first in the file.
+        own = [f"ISIC_{90000 + number:07d}"] if number % 3 == 0 else []
+        own += [f"ISIC_{24306 + number:07d}"]
+        lines += [f"HAM_{number:07d},{name},{rest}" for name in own]
+        names += own
+    path.write_text("\n".join(lines) + "\n")
+    return names

@@ -1,24 +1,23 @@
-"""HAM10000: dermatoscopic images of pigmented skin lesions, one image per lesion, at 64 x 64.
+"""HAM10000: 10,015 dermatoscopic images of 7,470 pigmented skin lesions, one image of each.
 
-The full collection has 10,015 images of 7,470 lesions; here are the 5,984 lesions with an image among
-7,496 that circulate at 224 x 224 (1,512 of those have no metadata), resized once more. Ids are lesion
-numbers, so that every split is by lesion.
+Of a lesion with several images the first one is taken, by number. Ids are lesion numbers, so that every
+split is by lesion.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pandas as pd
 
 from fairmt.data.archives import Archive
-from fairmt.data.dataset import Dataset, Table
-from fairmt.data.unpublished import check_present, unpublished
+from fairmt.data.dataset import Dataset, RawFile, Table
+from fairmt.data.unpublished import check_present
 from fairmt.errors import FairMTError
 
-IMAGES = "images.zip"
+PARTS = ("HAM10000_images_part_1.zip", "HAM10000_images_part_2.zip")
 METADATA = "HAM10000_metadata.csv"
 COLUMNS = ("lesion_id", "image_id", "dx", "age", "sex", "localization")
 # Melanoma, basal cell carcinoma, and actinic keratoses with intraepithelial carcinoma.
@@ -26,7 +25,7 @@ MALIGNANT = ("mel", "bcc", "akiec")
 
 
 def load(raw: Path, options: Mapping[str, Any]) -> Table:
-    """The lesions whose image is in the archive; "unknown" is a missing value.
+    """The first image of every lesion; "unknown" is a missing value.
 
     Parameters
     ----------
@@ -36,66 +35,95 @@ def load(raw: Path, options: Mapping[str, Any]) -> Table:
     """
     if options:
         raise FairMTError(f"options: unknown key {min(options)!r} (ham10000 has no options)")
-    check_present(raw, (IMAGES, METADATA), "ham10000")
-    try:
-        metadata = pd.read_csv(raw / METADATA, usecols=list(COLUMNS), na_values=["unknown"], encoding="utf-8")
-        lesion = metadata["lesion_id"].str.removeprefix("HAM_").astype("int64")
-    except (ValueError, AttributeError) as error:
-        raise FairMTError(f"{raw / METADATA}: not in the layout of HAM10000: {error}") from None
-    name = metadata["image_id"] + ".jpg"
-    images = Archive(raw / IMAGES).names()
-    known = name.isin(images)
-    if known.sum() != len(images):
+    check_present(raw, (METADATA, *PARTS), "ham10000")
+    metadata = read_metadata(raw / METADATA)
+    images = {
+        PurePosixPath(name).name: (raw / part, name)
+        for part in PARTS
+        for name in sorted(Archive(raw / part).names())
+        if name.endswith(".jpg")
+    }
+    absent = metadata.loc[~metadata["image"].isin(images), "image"]
+    if len(absent):
         raise FairMTError(
-            f"{raw / IMAGES}: expected metadata of all {len(images)} images, found {known.sum()}"
+            f"{raw / PARTS[0]}, {PARTS[1]}: expected the {len(metadata)} images of {METADATA}, lack "
+            f"{len(absent)}, for example {absent.iloc[0]}"
         )
-    frame = metadata.drop(columns=["lesion_id", "image_id"])[known]
-    frame.index = pd.Index(lesion[known], name="id")
-    if not frame.index.is_unique:
-        twice = frame.index[frame.index.duplicated()][0]
-        raise FairMTError(f"{raw / IMAGES}: expected one image per lesion, found more of HAM_{twice:07d}")
-    frame["malignant"] = frame["dx"].isin(MALIGNANT).astype("int8")
+    first = metadata.sort_values("image").groupby(level="id").head(1).sort_index()
     return Table(
-        frame=frame,
-        notes={"rows read": len(metadata), "rows left out: no image": int((~known).sum())},
-        images=[(raw / IMAGES, image) for image in name[known]],
+        frame=first.drop(columns="image"),
+        notes={
+            "rows read": len(metadata),
+            "rows left out: a further image of a lesion": len(metadata) - len(first),
+        },
+        images=[images[name] for name in first["image"]],
     )
 
 
+def read_metadata(path: Path) -> pd.DataFrame:
+    """What is known of every image: index lesion number; ``image`` its file, and columns of labels and sex.
+
+    Parameters
+    ----------
+    path : Path
+        ``HAM10000_metadata.csv``.
+
+    Raises
+    ------
+    FairMTError
+        If it is not in the published layout.
+    """
+    try:
+        metadata = pd.read_csv(path, usecols=list(COLUMNS), na_values=["unknown"], encoding="utf-8")
+        lesion = metadata["lesion_id"].str.removeprefix("HAM_").astype("int64")
+    except (ValueError, AttributeError) as error:
+        raise FairMTError(f"{path}: not in the layout of HAM10000: {error}") from None
+    frame = metadata[["dx", "age", "sex", "localization"]].set_index(pd.Index(lesion, name="id"))
+    frame["malignant"] = frame["dx"].isin(MALIGNANT).astype("int8")
+    frame["image"] = (metadata["image_id"] + ".jpg").to_numpy()
+    return frame
+
+
+def _published(name: str, sha256: str, address: str) -> RawFile:
+    return RawFile(
+        name=name,
+        sha256=(sha256,),
+        urls=(f"https://dataverse.harvard.edu/api/access/datafile/{address}",),
+        mirror=f"ham10000/{name}",
+        mirror_sha256=sha256,
+    )
+
+
+HOMEPAGE = "https://doi.org/10.7910/DVN/DBW86T"
+LICENCE = "CC BY-NC 4.0"
+CITATION = (
+    "Tschandl, Rosendahl and Kittler, The HAM10000 dataset, a large collection of multi-source "
+    "dermatoscopic images of common pigmented skin lesions, Scientific Data 5, 2018, "
+    "doi:10.1038/sdata.2018.161"
+)
+HARMS = (
+    "Patients of two clinics, in Vienna and in Queensland, nearly all of them light-skinned: nothing is "
+    "known about other skin. Sex is recorded as two values. Two of five lesions were confirmed by "
+    "histology, the others, mostly naevi, by follow-up or consensus, so the label's quality depends on "
+    "the class. Images at 64 x 64 lose what a dermatologist looks at. No model of these data may "
+    "diagnose anybody."
+)
 DATASET = Dataset(
     name="ham10000",
-    title="HAM10000, one image per lesion at 64 x 64",
-    homepage="https://doi.org/10.7910/DVN/DBW86T",
-    licence="CC BY-NC 4.0",
-    citation=(
-        "Tschandl, Rosendahl and Kittler, The HAM10000 dataset, a large collection of multi-source "
-        "dermatoscopic images of common pigmented skin lesions, Scientific Data 5, 2018, "
-        "doi:10.1038/sdata.2018.161"
-    ),
+    title="HAM10000, one image per lesion",
+    homepage=HOMEPAGE,
+    licence=LICENCE,
+    citation=CITATION,
     files=(
-        unpublished(
+        # The table as deposited, not Dataverse's conversion of it.
+        _published(
             METADATA,
-            f"ham10000_64/{METADATA}",
-            "3acc8553b04222669907b3bf2bcd73c5e59bbe549e12158f033a7c9ad0b60542",
+            "de17ec44cb25ea9c3f6378ba18d69224c740afd62e86ec2edc6a894d6aa663d3",
+            "4338392?format=original",
         ),
-        unpublished(
-            IMAGES,
-            f"ham10000_64/{IMAGES}",
-            "e2042ef920aa42ef7c7a832d3e5d9d2780defabfb24fecddf46378740701096a",
-        ),
+        _published(PARTS[0], "6202a599129c2efe81c25aea8586d422eeda8a4fae5df49dd7b7bbf956d419db", "3172585"),
+        _published(PARTS[1], "9677f30118c21ecc667a147de369d89acb25efab046fd32f6b13ad677ce2d6d0", "3172584"),
     ),
     load=load,
-    instructions=(
-        "This 64 x 64 form is not published under an address: it can be used where images.zip and "
-        "HAM10000_metadata.csv are at hand, in data/raw/ham10000/ or in ham10000_64/ in a folder that "
-        "FAIRMT_MIRRORS names. docs/datasets.md says how it was derived. The full collection is at "
-        "https://doi.org/10.7910/DVN/DBW86T."
-    ),
-    harms=(
-        "Patients of two clinics, in Vienna and in Queensland, nearly all of them light-skinned: nothing is "
-        "known about other skin. Sex is recorded as two values. Two of five lesions were confirmed by "
-        "histology, the others, mostly naevi, by follow-up or consensus, so the label's quality depends on "
-        "the class. Images at 64 x 64 lose what a dermatologist looks at. No model of these data may "
-        "diagnose anybody."
-    ),
+    harms=HARMS,
 )
