@@ -240,8 +240,8 @@ def test_jigsaw_values_of_another_kind(column, value, words, tmp_path):
         jigsaw.load(rewritten("jigsaw", tmp_path, raw.to_csv(index=False).encode()), {})
 
 
-def test_jigsaw_says_where_its_file_is(tmp_path):
-    with pytest.raises(FairMTError, match=r"no such file.*worksheets\.codalab\.org.*data/raw/jigsaw"):
+def test_jigsaw_says_how_to_get_its_file(tmp_path):
+    with pytest.raises(FairMTError, match=r"no such file; run `fairmt fetch jigsaw`"):
         jigsaw.load(tmp_path, {})
 
 

@@ -16,10 +16,12 @@ from typing import Any
 
 import pandas as pd
 
-from fairmt.data.dataset import Dataset, Table
+from fairmt.data.dataset import Dataset, RawFile, Table
+from fairmt.data.unpublished import check_present
 from fairmt.errors import FairMTError
 
 COMMENTS = "all_data_with_identities.csv"
+SHA256 = "403e638c83a225d738a937ff98b61fd0631e30f710d57928c7766d413526b77f"
 PARTS = {"train": "train", "val": "validation", "test": "test"}
 # Severe toxicity is the majority's view of next to no comment, so its share is what can be learnt.
 SUBTYPES = ("obscene", "threat", "insult", "identity_attack", "sexual_explicit")
@@ -55,6 +57,7 @@ def load(raw: Path, options: Mapping[str, Any]) -> Table:
     """
     if options:
         raise FairMTError(f"options: unknown key {min(options)!r} (jigsaw has no options)")
+    check_present(raw, (COMMENTS,), "jigsaw")
     rows = _read(raw / COMMENTS)
     empty = rows["comment_text"].str.strip() == ""
     notes = {"rows read": len(rows), "rows left out: no text": int(empty.sum())}
@@ -81,8 +84,6 @@ def _read(path: Path) -> pd.DataFrame:
             na_values={share: [""] for share in SHARES},
             encoding="utf-8",
         )
-    except FileNotFoundError:
-        raise FairMTError(f"{path}: no such file. {DATASET.instructions}") from None
     except (ValueError, UnicodeDecodeError) as error:
         raise FairMTError(f"{path}: not in the layout of WILDS' CivilComments: {error}") from None
     frame = frame.set_index("Unnamed: 0").rename_axis("id")
@@ -115,13 +116,21 @@ DATASET = Dataset(
         "Real Data for Text Classification, WWW 2019 companion, arXiv 1903.04561; Koh et al., WILDS: A "
         "Benchmark of in-the-Wild Distribution Shifts, ICML 2021, arXiv 2012.07421"
     ),
-    files=(),
-    load=load,
-    instructions=(
-        "WILDS publishes no hash of this file, so it is not fetched: download the archive (90,644,480 "
-        "bytes) from https://worksheets.codalab.org/rest/bundles/0x8cd3de0634154aeaad2ee6eb96723c6e/"
-        f"contents/blob/, and put its {COMMENTS} into data/raw/jigsaw/."
+    files=(
+        RawFile(
+            name=COMMENTS,
+            sha256=(SHA256,),
+            urls=(
+                "https://worksheets.codalab.org/rest/bundles/0x8cd3de0634154aeaad2ee6eb96723c6e/contents/"
+                f"blob/{COMMENTS}",
+                "https://huggingface.co/datasets/shlomihod/civil-comments-wilds/resolve/"
+                f"3fbfeca80bad0f3aec37e72fa07eff222b6e752f/{COMMENTS}",
+            ),
+            mirror=f"jigsaw/{COMMENTS}",
+            mirror_sha256=SHA256,
+        ),
     ),
+    load=load,
     never_features=("toxic", SEVERITY, *SUBTYPES, *IDENTITIES, "LGBTQ"),
     harms=(
         "Comments were written on the sites of English-speaking newspapers from 2015 to 2017, some of them "
