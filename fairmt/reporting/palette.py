@@ -23,12 +23,12 @@ KNOWN = (
     "upgrad",
     "stl_erm",
     "upgrad_fair",
-    "fairbranch",
+    "famo_fair",
     "fair_hsic",
     "primal_dual_eo",
     "mta_f",
     "l2t_fmt",
-    "uw",
+    "fairbranch",
     "group_dro",
     "mgda",
     "pcgrad",
@@ -45,7 +45,7 @@ KNOWN = (
     "nash_mtl_fair",
     "fairgrad_fair",
     "aligned_mtl_fair",
-    "famo_fair",
+    "uw",
     "uw_fair",
 )
 
