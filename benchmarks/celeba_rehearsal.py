@@ -24,7 +24,8 @@ from PIL import Image
 from tabulate import tabulate
 
 from fairmt.config import read_benchmark
-from fairmt.data.datasets.celeba import ATTRIBUTES, DATASET, IMAGES, LABELS, PARTITION
+from fairmt.data.celeba_attributes import ATTRIBUTES, LABELS
+from fairmt.data.datasets.celeba import DATASET, IMAGES, PARTITION
 from fairmt.data.fetch import sha256_of
 from fairmt.data.load import load_training
 from fairmt.data.prepare import prepare

@@ -173,6 +173,24 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--out", type=place, help="folder for audit.csv, audit.md and audit.png")
     command.set_defaults(run=_audit, anywhere=True)
 
+    command = commands.add_parser(
+        "fingerprint",
+        help="SHA-256 of what a sample of a suite's runs left, for `adopt`",
+        description="One run of every method and of every benchmark. See docs/reproducing.md.",
+    )
+    command.add_argument("suite")
+    what = command.add_mutually_exclusive_group(required=True)
+    what.add_argument("--targets", action="store_true", help="print the sample's files, for Snakemake")
+    what.add_argument("--out", type=place, help="CSV file to write, once they are there")
+    command.set_defaults(run=_fingerprint)
+
+    command = commands.add_parser(
+        "adopt", help="keep a suite's metrics after an edit of code under which its sample stayed the same"
+    )
+    command.add_argument("suite")
+    command.add_argument("before", type=place, help="file that `fingerprint` wrote before the edit")
+    command.set_defaults(run=_adopt)
+
     for name, function, text in (
         ("plan", _plan, "names of a suite's runs and evaluations, in results/<suite>/plan.csv"),
         ("gather", _gather, "all metrics of a suite in one file"),
@@ -397,6 +415,22 @@ def _unpack(options: argparse.Namespace) -> None:
 
     written, left = unpack_suite(options.suite)
     print(f"{options.suite}: {len(written)} evaluations unpacked, {left} to be made from runs")
+
+
+def _fingerprint(options: argparse.Namespace) -> None:
+    from fairmt.adoption import fingerprint, targets, write_fingerprint
+
+    if options.targets:
+        print(*targets(options.suite))
+    else:
+        write_fingerprint(fingerprint(options.suite), options.out)
+
+
+def _adopt(options: argparse.Namespace) -> None:
+    from fairmt.adoption import adopt, read_fingerprint
+
+    written, compared = adopt(options.suite, read_fingerprint(options.before))
+    print(f"{options.suite}: {compared} runs are as before, {len(written)} evaluations adopted")
 
 
 def _table(options: argparse.Namespace) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from fairmt.errors import FairMTError
+from fairmt.files import read_text
 
 PACKAGE = Path(__file__).resolve().parent
 
@@ -65,8 +66,9 @@ def _closure(roots: Iterable[Path]) -> set[Path]:
 
 
 def _parse(file: Path) -> ast.Module:
+    text = read_text(file)
     try:
-        return _parse_text(file.read_text(encoding="utf-8"))
+        return _parse_text(text)
     except SyntaxError as error:
         raise FairMTError(f"{file}:{error.lineno}: not valid Python: {error.msg}") from None
 

@@ -1,4 +1,4 @@
-"""Writing files so that a reader never sees half of one."""
+"""Text files: read with a clear error, and written so that a reader never sees half of one."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from fairmt.errors import FairMTError
 
 
 @contextmanager
@@ -33,6 +35,28 @@ def atomic(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def read_text(path: Path, advice: str = "") -> str:
+    """The content of a text file.
+
+    Parameters
+    ----------
+    path : Path
+    advice : str
+        What to do if there is no such file; ends the message.
+
+    Raises
+    ------
+    FairMTError
+        If the file is missing or is not UTF-8.
+    """
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise FairMTError(f"{path}: no such file{advice and f'; {advice}'}") from None
+    except UnicodeDecodeError as error:
+        raise FairMTError(f"{path}: expected text in UTF-8, found {error}") from None
 
 
 def write_text(path: Path, text: str) -> None:

@@ -44,3 +44,26 @@ def group_losses(
     counts = [task.labelled(y[task.name]).reshape(rows, -1).sum(1) for task in tasks]
     total = torch.stack(losses)
     return total @ member.to(total), torch.stack(counts).to(total) @ member.to(total)
+
+
+def mean_with_unknown_group(known: Tensor, total: Tensor, count: Tensor) -> Tensor:
+    """Mean over tasks with labels of (1 - u) known_t + u L_{t,unknown}, u the share of group -1 in the task.
+
+    So rows of unknown group train utility at their share of the labelled entries, whatever ``known`` is.
+
+    Parameters
+    ----------
+    known : Tensor, [K]
+        Loss of each task's rows of known group.
+    total, count : Tensor, [K, G + 1]
+        From `group_losses`.
+
+    Returns
+    -------
+    Tensor, scalar
+        0 if no task has a label.
+    """
+    entries = count.sum(1)
+    share = count[:, -1] / entries.clamp(min=1)
+    unknown = total[:, -1] / count[:, -1].clamp(min=1)
+    return ((1 - share) * known + share * unknown).sum() / (entries > 0).sum().clamp(min=1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 
 import torch
@@ -11,13 +12,14 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from fairmt.methods.base import Batch, Method
+from fairmt.models.layers import representation_width
 from fairmt.models.mlp import mlp
 
 HIDDEN = 64
 """Width of the predictor's hidden layer."""
 
 
-class AgainstGroupPredictor(Method):
+class AgainstGroupPredictor(Method, ABC):
     """A predictor q(s | z) learns the group s, and the trunk learns to make it useless.
 
     Two objectives are descended on in one step, each with the other's weights as constants:
@@ -25,7 +27,7 @@ class AgainstGroupPredictor(Method):
         trunk, heads:  mean_t L_t + `penalty` of q(. | z)
         predictor:     mean of -log q(s | z)
 
-    A subclass defines the penalty. The predictor is trained by the benchmark's optimizer.
+    A subclass defines the `penalty`. The predictor is trained by the benchmark's optimizer.
 
     Attributes
     ----------
@@ -36,10 +38,10 @@ class AgainstGroupPredictor(Method):
     predictor: nn.Module
 
     def build(self, trunk: nn.Module, heads: nn.ModuleDict) -> nn.Module:
-        width = next(module for module in heads.modules() if isinstance(module, nn.Linear)).in_features
-        self.predictor = mlp(width, [HIDDEN], len(self.groups))
+        self.predictor = mlp(representation_width(heads), [HIDDEN], len(self.groups))
         return super().build(trunk, heads)
 
+    @abstractmethod
     def penalty(self, logits: Tensor, group: Tensor) -> Tensor:
         """What the trunk minimises beside the task losses: a scalar.
 
@@ -50,7 +52,6 @@ class AgainstGroupPredictor(Method):
         group : Tensor, [B], int64
             Rows of group -1 have no part in the penalty.
         """
-        raise NotImplementedError
 
     def loss(self, outputs: dict[str, Tensor], batch: Batch, z: Tensor) -> Tensor:
         frozen = {name: weight.detach() for name, weight in self.predictor.named_parameters()}

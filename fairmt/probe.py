@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from fairmt.models.layers import first_linear
 from fairmt.tasks import Task
 
 
@@ -57,11 +58,5 @@ def probe(
         found[f"{task.name}/mean"] = mean.float()
         found[f"{task.name}/count"] = count.float()
         found[f"{task.name}/covariance"] = ((second - explained) / weight.sum().clamp(min=1)).float()
-        found[f"{task.name}/weight"] = _input_weight(heads[task.name])
+        found[f"{task.name}/weight"] = first_linear(heads[task.name]).weight.detach().clone()
     return {key: value.contiguous().cpu() for key, value in found.items()}
-
-
-def _input_weight(head: nn.Module) -> Tensor:
-    """Weight of the head's first linear layer, [width, d]."""
-    first = next(module for module in head.modules() if isinstance(module, nn.Linear))
-    return first.weight.detach().clone()

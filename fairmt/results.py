@@ -85,7 +85,7 @@ def gather_suite(name: str) -> None:
     provenance = {
         "suite": name,
         **merge([part for _, part in evaluations.values()]),
-        "evaluations": {_place(file): part for file, (_, part) in evaluations.items()},
+        "evaluations": {place(file): part for file, (_, part) in evaluations.items()},
     }
     folder = RESULTS / name
     with atomic(folder / "metrics.parquet") as temporary:
@@ -123,17 +123,17 @@ def unpack_suite(name: str) -> tuple[list[Path], int]:
     for (benchmark, method), file in zip(groups, evaluation_paths(groups.values()), strict=True):
         if file.exists():
             continue
-        if _place(file) not in known:
+        if place(file) not in known:
             left += 1
             continue
         rows = rows_where(metrics, benchmark=benchmark, method=method)
-        write_evaluation(file, rows, known[_place(file)])
+        write_evaluation(file, rows, known[place(file)])
         written.append(file)
     return written, left
 
 
-def _place(evaluation: Path) -> str:
-    """``<benchmark>/<method>/<digest>``."""
+def place(evaluation: Path) -> str:
+    """What a suite's provenance calls an evaluation: ``<benchmark>/<method>/<digest>``."""
     return "/".join([*evaluation.parts[-3:-1], evaluation.stem])
 
 

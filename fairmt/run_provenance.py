@@ -43,11 +43,11 @@ def of_runs(manifests: Iterable[Path], prepared: Path) -> dict[str, Any]:
 
 
 def merge(parts: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Provenance of several sets of runs, each from `of_runs`."""
-    lists = [name for name, value in parts[0].items() if isinstance(value, list)]
+    """Provenance of several sets of runs, each from `of_runs`; "adopted" is in those of earlier code only."""
+    lists = dict.fromkeys(name for part in parts for name, value in part.items() if isinstance(value, list))
     return {
         "runs": sum(part["runs"] for part in parts),
-        **{name: _distinct(value for part in parts for value in part[name]) for name in lists},
+        **{name: _distinct(value for part in parts for value in part.get(name, ())) for name in lists},
         "packages": {
             name: _distinct(version for part in parts for version in part["packages"][name])
             for name in PACKAGES

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from fairmt.errors import FairMTError
-from fairmt.files import write_text
+from fairmt.files import read_text, write_text
 from fairmt.methods.registry import BASELINES, read_cards
 
 TEMPLATE = "_template"
@@ -30,7 +30,10 @@ def new_baseline(name: str, baselines: Path = BASELINES) -> Path:
         raise FairMTError(
             f"NAME: expected small letters, digits and _, first a letter, no Python keyword, found {name!r}"
         )
-    texts = {file: _read(baselines / TEMPLATE / file) for file in FILES}
+    texts = {
+        file: read_text(baselines / TEMPLATE / file, "new methods are copies of the template")
+        for file in FILES
+    }
     words = [word for word in name.split("_") if word]
     new_class = "".join(word.capitalize() for word in words)
     if re.search(rf"\b{new_class}\b", texts["method.py"].replace(_CLASS, "")):
@@ -63,13 +66,6 @@ Then:
   fairmt show trial
 
 docs/adding-a-baseline.md explains each step."""
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise FairMTError(f"{path}: no such file; new methods are copies of the template") from None
 
 
 def _check_free(name: str, folder: Path, baselines: Path) -> None:

@@ -17,7 +17,9 @@ from fairmt.metrics.absorption import head_absorption
 
 TRAINING = "train"
 """The ``split`` of these rows."""
-COSTS = ("step_seconds", "step_cpu_seconds", "wall_seconds", "peak_memory_mb", "parameters")
+MEASURED = ("step_seconds", "step_cpu_seconds", "wall_seconds", "peak_memory_mb")
+"""Costs that are others whenever a run is trained again."""
+COSTS = (*MEASURED, "parameters")
 HISTORY = "history "
 """What the metrics of the training history begin with; ``<quantity>@<step>`` follows."""
 TRACED = ("lambda", "C")

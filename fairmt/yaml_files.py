@@ -7,10 +7,15 @@ file is checked against its schema in ``workflow/schemas/``.
 from __future__ import annotations
 
 import difflib
+import functools
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fairmt.errors import FairMTError
+from fairmt.files import read_text
+
+if TYPE_CHECKING:
+    from jsonschema.protocols import Validator
 
 SCHEMAS = Path("workflow/schemas")
 
@@ -23,14 +28,16 @@ def read_yaml(path: Path) -> dict[str, Any]:
     FairMTError
         If the file is missing, is not YAML, or does not hold a mapping.
     """
+    return _parse(read_text(path), path)
+
+
+def _parse(text: str, path: Path) -> dict[str, Any]:
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
 
     try:
-        content = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise FairMTError(f"{path}: no such file") from None
-    except (YAMLError, UnicodeDecodeError) as error:
+        content = YAML(typ="safe", pure=True).load(text)
+    except YAMLError as error:
         raise FairMTError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
     if not isinstance(content, dict):
         found = "nothing" if content is None else type(content).__name__
@@ -41,15 +48,17 @@ def read_yaml(path: Path) -> dict[str, Any]:
 def validate(content: dict[str, Any], schema: str, source: Path) -> None:
     """Check a mapping against ``workflow/schemas/<schema>.schema.yaml``.
 
+    A whole number is one without a point or an exponent: ``2.0`` and ``2e1`` are none.
+
     Raises
     ------
     FairMTError
         Naming the file, the field, what was expected and what was found.
     """
-    import jsonschema
+    from jsonschema.exceptions import best_match
 
-    validator = jsonschema.Draft202012Validator(read_yaml(SCHEMAS / f"{schema}.schema.yaml"))
-    error = jsonschema.exceptions.best_match(validator.iter_errors(content))
+    path = SCHEMAS / f"{schema}.schema.yaml"
+    error = best_match(_validator(read_text(path), path).iter_errors(content))
     if error is None:
         return
     field = ".".join(str(part) for part in error.absolute_path) or "top level"
@@ -61,6 +70,16 @@ def validate(content: dict[str, Any], schema: str, source: Path) -> None:
         missing = sorted(set(error.validator_value) - set(error.instance))
         raise FairMTError(f"{source}: {field}: required key {missing[0]!r} is missing")
     raise FairMTError(f"{source}: {field}: {error.message}")
+
+
+@functools.cache
+def _validator(schema: str, path: Path) -> Validator:
+    """Of a schema's text: parsing it takes longer than checking a file with it."""
+    from jsonschema import Draft202012Validator
+    from jsonschema.validators import extend
+
+    types = Draft202012Validator.TYPE_CHECKER.redefine("integer", lambda _, value: type(value) is int)
+    return extend(Draft202012Validator, type_checker=types)(_parse(schema, path))
 
 
 def choose(name: str, known: list[str], what: str, source: Path | str) -> str:

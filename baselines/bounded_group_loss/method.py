@@ -1,19 +1,17 @@
 """Bounded group loss: no group's loss may exceed the task's by more than a part of it."""
 
 import torch
-from cooper import CMPState, Constraint, ConstraintState, ConstraintType
-from cooper.multipliers import DenseMultiplier
-from torch import Tensor, nn
-from torch.optim import Optimizer
+from torch import Tensor
 
 from fairmt.group_losses import group_losses
-from fairmt.methods.base import Batch, Method
+from fairmt.methods.base import Batch
+from fairmt.methods.lagrangian import LagrangianMethod
 
 GAMMA = 0.1
 """Weight of the newest batch in the running loss of a task."""
 
 
-class BoundedGroupLoss(Method):
+class BoundedGroupLoss(LagrangianMethod):
     """min mean_t L_t subject to L_{t,g} <= (1 + zeta) L_t for every task t and every group g.
 
     The constraint of Agarwal, Dudik and Wu, *Fair Regression: Quantitative Definitions and Reduction-Based
@@ -39,39 +37,18 @@ class BoundedGroupLoss(Method):
     running: Tensor
 
     def __init__(self, tasks, groups, zeta: float, eta: float = 0.03) -> None:
-        super().__init__(tasks, groups)
+        super().__init__(tasks, groups, constraints=len(tasks) * len(groups), eta=eta)
         self.zeta = zeta
-        self.multiplier = DenseMultiplier(num_constraints=len(self.tasks) * len(self.groups))
-        self.constraint = Constraint(ConstraintType.INEQUALITY, multiplier=self.multiplier)
-        self.ascent = torch.optim.SGD(self.multiplier.parameters(), lr=eta, maximize=True)
         self.register_buffer("running", torch.zeros(len(self.tasks)))
 
-    def optimizers(self, model: nn.Module) -> list[Optimizer]:
-        """The benchmark's, without the multipliers, whose ascent is a part of `backward`."""
-        return [self.budget.make_optimizer(model.parameters())]
-
-    def backward(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
-        outputs, _ = model(batch.x)
+    def problem(self, outputs: dict[str, Tensor], batch: Batch, z: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         losses, present = self.task_losses(outputs, batch)
         tasks = present.sum().clamp(min=1)
         self.follow(losses.detach(), present)
         violations = self.violations(outputs, batch)
         # In parts of the task's loss the multipliers of all tasks rise alike, whatever its units.
         relative = violations.detach() / torch.where(self.running > 0, self.running, 1.0)[:, None]
-        state = ConstraintState(violation=(violations / tasks).flatten(), strict_violation=relative.flatten())
-        loss = losses.sum() / tasks
-        problem = CMPState(loss=loss, observed_constraints={self.constraint: state})
-        problem.compute_primal_lagrangian().backward()
-        # Both gradients are of the point before the step, whichever side steps first.
-        self.ascent.zero_grad()
-        problem.compute_dual_lagrangian().backward()
-        self.ascent.step()
-        self.multiplier.post_step_()
-        return {
-            "loss": loss.detach(),
-            "largest_violation": relative.max(),
-            "multipliers": self.multiplier.weight.detach().sum(),
-        }
+        return losses.sum() / tasks, violations / tasks, relative
 
     def follow(self, losses: Tensor, present: Tensor) -> None:
         """Move the running losses of the tasks present, [K], to those of the batch, [K]."""

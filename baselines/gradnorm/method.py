@@ -6,13 +6,13 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
+from fairmt.gradnorm import SMALLEST, omega_gradient
 from fairmt.methods.base import Batch, Method
+from fairmt.models.layers import last_shared_weight
 from fairmt.models.networks import SharedTrunk
 
 RATE = 0.025
 """Learning rate of the task weights."""
-SMALLEST = 0.01
-"""Least weight before the weights are divided by their mean: a step must not turn a task's sign."""
 
 
 class GradNorm(Method):
@@ -57,7 +57,7 @@ class GradNorm(Method):
         taught = found > 0
         self.omega.grad = torch.zeros_like(self.omega)
         if taught.any():
-            norms = gradient_norms(losses[taught], last_weight(model.trunk))
+            norms = gradient_norms(losses[taught], last_shared_weight(model.trunk))
             ratios = found[taught] / self.initial[taught]
             self.omega.grad[taught] = omega_gradient(self.omega.detach()[taught], norms, ratios, self.alpha)
         # Over the tasks present weights have mean 1 as well.
@@ -75,35 +75,10 @@ class GradNorm(Method):
         self.omega.mul_(len(self.omega) / self.omega.sum())
 
 
-def last_weight(trunk: nn.Module) -> nn.Parameter:
-    """The weights of the last layer that all tasks share."""
-    return [parameter for parameter in trunk.parameters() if parameter.dim() >= 2][-1]
-
-
 def gradient_norms(losses: Tensor, weight: nn.Parameter) -> Tensor:
     """Length of each loss's gradient in some weights, [n] for losses [n]; keeps their graph."""
     gradients = [torch.autograd.grad(loss, weight, retain_graph=True)[0] for loss in losses]
     return torch.stack([gradient.norm() for gradient in gradients])
-
-
-def omega_gradient(omega: Tensor, norms: Tensor, ratios: Tensor, alpha: float) -> Tensor:
-    """Gradient in omega of sum_t |G_t - mean(G) r_t^alpha|, Equation 2, [n].
-
-    G_t = omega_t norms_t is the length of the weighted gradient and r_t the task's loss ratio divided by
-    their mean; the targets mean(G) r_t^alpha count as constants.
-
-    Parameters
-    ----------
-    omega : Tensor, [n]
-    norms : Tensor, [n]
-        Lengths of the unweighted losses' gradients.
-    ratios : Tensor, [n]
-        Each loss as a share of its first value.
-    alpha : float
-    """
-    weighted = omega * norms
-    target = weighted.mean() * (ratios / ratios.mean()) ** alpha
-    return (weighted - target).sign() * norms
 
 
 METHOD = GradNorm

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from fairmt.methods.base import Batch, Method
+from fairmt.models.layers import last_shared_weight
 from fairmt.tasks import Task
 from fairmt.worst_group import worst_group_loss
 
@@ -143,7 +144,7 @@ class L2TFMT(Method):
         state = state_of(head)
         action = teacher.act(state, epsilon) if optional else UTILITY
         *gradients, shared = torch.autograd.grad(
-            losses[action], [*head.parameters(), last_weight(model.trunk)], retain_graph=True
+            losses[action], [*head.parameters(), last_shared_weight(model.trunk)], retain_graph=True
         )
         choice = Choice(k, action, losses[action], shared.norm())
         if not optional:
@@ -182,11 +183,6 @@ def state_of(head: nn.Module) -> Tensor:
     """Weights and biases of a head's last layer, [S]."""
     last = [module for module in head.modules() if isinstance(module, nn.Linear)][-1]
     return torch.cat([parameter.detach().flatten() for parameter in last.parameters()])
-
-
-def last_weight(trunk: nn.Module) -> nn.Parameter:
-    """The weights of the trunk's last layer that has a weight matrix."""
-    return [parameter for parameter in trunk.parameters() if parameter.dim() >= 2][-1]
 
 
 METHOD = L2TFMT

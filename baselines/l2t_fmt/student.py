@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from fairmt.gradnorm import SMALLEST, omega_gradient
+
 
 @torch.no_grad()
 def look_ahead(head: nn.Module, gradients: Sequence[Tensor], z: Tensor, rate: float, sign: bool) -> Tensor:
@@ -35,22 +37,13 @@ def reward(before: Tensor, after: Tensor) -> Tensor:
 
 
 def gradnorm_step(omega: Tensor, norms: Tensor, ratios: Tensor, rate: float, alpha: float) -> Tensor:
-    """Task weights after a step of GradNorm, of sum n.
-
-    Chen et al., *GradNorm: Gradient Normalization for Adaptive Loss Balancing in Deep Multitask
-    Networks*, 2018: descent on sum_t |G_t - mean(G) r_t^alpha|, with G_t = omega_t |g_t| and r_t the
-    task's loss ratio divided by their mean; mean(G) r_t^alpha is a constant for the gradient.
+    """Task weights after a step of gradient descent by GradNorm's `omega_gradient`, of sum n.
 
     Parameters
     ----------
-    omega : Tensor, [n]
-    norms : Tensor, [n]
-        Norms |g_t| of the unweighted losses' gradients at the last shared layer.
-    ratios : Tensor, [n]
-        Each loss as a share of its first value.
+    omega, norms, ratios : Tensor, [n]
+        As there.
     rate, alpha : float
     """
-    weighted = omega * norms
-    target = weighted.mean() * (ratios / ratios.mean()) ** alpha
-    stepped = (omega - rate * (weighted - target).sign() * norms).clamp(min=0.01)
+    stepped = (omega - rate * omega_gradient(omega, norms, ratios, alpha)).clamp(min=SMALLEST)
     return stepped * len(omega) / stepped.sum()

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from fairmt.errors import FairMTError
 from fairmt.group_means import group_means
 from fairmt.methods.base import Batch, Method
+from fairmt.models.layers import representation_width
 
 WIDTH = 64
 """Hidden units of an adversary."""
@@ -51,7 +52,7 @@ class LAFTR(Method):
         self.gamma = gamma
 
     def build(self, trunk: nn.Module, heads: nn.ModuleDict) -> nn.Module:
-        size = next(heads.parameters()).shape[1]  # of z, which a head's first layer reads
+        size = representation_width(heads)
         cells = {task.name: len(task.cell_weights) for task in self.tasks}
         self.adversaries = nn.ModuleDict(
             {

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from fairmt.group_losses import group_losses
+from fairmt.group_losses import group_losses, mean_with_unknown_group
 from fairmt.methods.base import Batch, Method
 
 ROUNDS = 16
@@ -62,12 +62,10 @@ class MMPF(Method):
         total, count = group_losses(self.tasks, outputs, batch.y, batch.group, len(self.groups))
         self.total += total[:, :-1].detach()
         self.count += count[:, :-1]
-        risks = total / count.clamp(min=1)
+        risks = total[:, :-1] / count[:, :-1].clamp(min=1)
         # What absent groups weigh goes to the others in proportion: the loss keeps its scale.
         mu = normalised(self.mu * (count[:, :-1] > 0))
-        unknown = count[:, -1] / count.sum(1).clamp(min=1)
-        losses = (1 - unknown) * (mu * risks[:, :-1]).sum(1) + unknown * risks[:, -1]
-        return losses.sum() / (count.sum(1) > 0).sum().clamp(min=1)
+        return mean_with_unknown_group((mu * risks).sum(1), total, count)
 
     def backward(self, model: nn.Module, batch: Batch) -> Mapping[str, Tensor | float]:
         history = super().backward(model, batch)

@@ -1,21 +1,19 @@
 """Constrained training: the losses subject to a bound on every group's gap, one multiplier per constraint."""
 
 import torch
-from cooper import CMPState, Constraint, ConstraintState, ConstraintType
-from cooper.multipliers import DenseMultiplier
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import one_hot
-from torch.optim import Optimizer
 
 from fairmt.fairness.disparity import Cells
-from fairmt.methods.base import Batch, Method
+from fairmt.methods.base import Batch
+from fairmt.methods.lagrangian import LagrangianMethod
 from fairmt.tasks import Task, decide
 
 CERTAIN = 1e4
 """A logit whose sigmoid or softmax is 0 or 1 exactly."""
 
 
-class PrimalDual(Method):
+class PrimalDual(LagrangianMethod):
     """min mean_t L_t subject to |gap_{c,g}| <= eps for every cell c of every task and every group g.
 
     gap_{c,g} is the mean benefit of group g in cell c minus the cell's mean over all groups; cells and
@@ -25,8 +23,7 @@ class PrimalDual(Method):
 
     Gradients descend and multipliers ascend on a Lagrangian each, with proxy constraints (Cotter et al.,
     *Optimization with Non-Differentiable Constraints*, 2019): the network sees the gaps of probabilities, the
-    multipliers those of the decisions. cooper (Gallego-Posada et al. 2025) has the Lagrangians and the
-    multipliers.
+    multipliers those of the decisions.
 
     Parameters
     ----------
@@ -44,21 +41,22 @@ class PrimalDual(Method):
     """
 
     def __init__(self, tasks, groups, criterion: str, eps: float, eta: float = 0.01) -> None:
-        super().__init__(tasks, groups)
-        self.cells = Cells(self.tasks, len(self.groups), criterion)
+        cells = Cells(tasks, len(groups), criterion)
+        super().__init__(tasks, groups, constraints=2 * len(cells) * len(groups), eta=eta)
+        self.cells = cells
         self.eps = eps
-        self.multiplier = DenseMultiplier(num_constraints=2 * len(self.cells) * len(self.groups))
-        self.constraint = Constraint(ConstraintType.INEQUALITY, multiplier=self.multiplier)
-        self.ascent = torch.optim.SGD(self.multiplier.parameters(), lr=eta, maximize=True)
 
-    def optimizers(self, model: nn.Module) -> list[Optimizer]:
-        """The benchmark's, without the multipliers, whose ascent is a part of `backward`."""
-        return [self.budget.make_optimizer(model.parameters())]
+    def problem(self, outputs: dict[str, Tensor], batch: Batch, z: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        loss = self.loss(outputs, batch, z)
+        with torch.no_grad():
+            decided = {task.name: decision_outputs(task, outputs[task.name]) for task in self.tasks}
+            strict = self.violations(decided, batch)
+        return loss, self.violations(outputs, batch), strict
 
     def violations(self, outputs: dict[str, Tensor], batch: Batch) -> Tensor:
-        """gap - eps and -gap - eps of every cell and group, [2 C G]; 0 where nothing can be compared."""
+        """gap - eps and -gap - eps of every cell and group, [2, C, G]; 0 where nothing can be compared."""
         gap, compared = self.gaps(outputs, batch)
-        return ((torch.stack([gap, -gap]) - self.eps) * compared).flatten()
+        return (torch.stack([gap, -gap]) - self.eps) * compared
 
     def gaps(self, outputs: dict[str, Tensor], batch: Batch) -> tuple[Tensor, Tensor]:
         """Mean benefit of a group in a cell minus the mean over all groups, and where it means something.
@@ -77,26 +75,6 @@ class PrimalDual(Method):
         count, total = observed.member.T @ observed.one_hot, counted.T @ observed.one_hot
         gap = total / count.clamp(min=1) - (total.sum(1) / count.sum(1).clamp(min=1))[:, None]
         return gap, (count > 0) & ((count > 0).sum(1, keepdim=True) > 1)
-
-    def backward(self, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
-        outputs, z = model(batch.x)
-        loss = self.loss(outputs, batch, z)
-        with torch.no_grad():
-            decided = {task.name: decision_outputs(task, outputs[task.name]) for task in self.tasks}
-            strict = self.violations(decided, batch)
-        state = ConstraintState(violation=self.violations(outputs, batch), strict_violation=strict)
-        problem = CMPState(loss=loss, observed_constraints={self.constraint: state})
-        problem.compute_primal_lagrangian().backward()
-        # Both gradients are of the point before the step, whichever side steps first.
-        self.ascent.zero_grad()
-        problem.compute_dual_lagrangian().backward()
-        self.ascent.step()
-        self.multiplier.post_step_()
-        return {
-            "loss": loss.detach(),
-            "largest_violation": strict.max(),
-            "multipliers": self.multiplier.weight.detach().sum(),
-        }
 
 
 def decision_outputs(task: Task, output: Tensor) -> Tensor:

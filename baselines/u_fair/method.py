@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from fairmt.group_losses import group_losses
+from fairmt.group_losses import group_losses, mean_with_unknown_group
 from fairmt.methods.base import Batch, Method
 
 
@@ -28,15 +28,12 @@ class UFair(Method):
     def loss(self, outputs: dict[str, Tensor], batch: Batch, z: Tensor) -> Tensor:
         """Mean over tasks present of (1 - u) mean_g (...) + u L_unknown, u the unknown groups' share."""
         total, count = group_losses(self.tasks, outputs, batch.y, batch.group, len(self.groups))
-        losses = total / count.clamp(min=1)
+        losses = total[:, :-1] / count[:, :-1].clamp(min=1)
         seen = count[:, :-1] > 0
         s = self.log_variances
         # Without data a term would be s alone and drive the log-variance down.
-        terms = ((-s).exp() * losses[:, :-1] + s) * seen
-        known = terms.sum(1) / seen.sum(1).clamp(min=1)
-        entries = count.sum(1)
-        unknown = count[:, -1] / entries.clamp(min=1)
-        return ((1 - unknown) * known + unknown * losses[:, -1]).sum() / (entries > 0).sum().clamp(min=1)
+        terms = ((-s).exp() * losses + s) * seen
+        return mean_with_unknown_group(terms.sum(1) / seen.sum(1).clamp(min=1), total, count)
 
 
 METHOD = UFair

@@ -40,6 +40,25 @@ class RawFile:
     mirror_sha256: str
 
 
+def stored_as_is(
+    name: str, mirror: str, sha256: str, *other_forms: str, urls: tuple[str, ...] = ()
+) -> RawFile:
+    """A raw file that a mirror stores as it is, not compressed.
+
+    Parameters
+    ----------
+    name, mirror : str
+        As in `RawFile`.
+    sha256 : str
+        Of the file, in a mirror and elsewhere.
+    *other_forms : str
+        SHA-256 of known byte-different forms.
+    urls : tuple of str
+        As in `RawFile`.
+    """
+    return RawFile(name, (sha256, *other_forms), urls, mirror, mirror_sha256=sha256)
+
+
 @dataclass(frozen=True)
 class Table:
     """A dataset as one row per sample, before features, tasks and groups are chosen.

@@ -62,6 +62,8 @@ def prepare(
     _check_groups(groups, group_names, train)
     labels = {name: read_labels(table.frame, name, spec) for name, spec in config["tasks"].items()}
     tasks = tuple(make_task(name, spec, labels[name][train]) for name, spec in config["tasks"].items())
+    for name, spec in config["tasks"].items():
+        _check_selectable(name, spec, labels[name][split == SPLITS.index("validation")])
     meta = Meta(
         benchmark=benchmark,
         dataset=dataset.name,
@@ -147,6 +149,16 @@ def _check_groups(groups: Groups, names: Names, train: np.ndarray) -> None:
                     f"sensitive.attributes.{attribute}: group {name!r} has no training row "
                     f"({(group == code).sum()} rows in all)"
                 )
+
+
+def _check_selectable(name: str, spec: Mapping[str, Any], labels: np.ndarray) -> None:
+    """Knob values and thresholds are chosen on the validation rows, by every label."""
+    columns = labels[:, None] if labels.ndim == 1 else labels
+    for column, values in zip(spec["columns"], columns.T, strict=True):
+        if np.isnan(values).all():
+            raise FairMTError(
+                f"tasks.{name}: column {column!r} has no label in any of the {len(values)} validation rows"
+            )
 
 
 def _counts(

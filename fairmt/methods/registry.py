@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from fairmt.config import read_config
 from fairmt.errors import FairMTError
+from fairmt.files import read_text
 from fairmt.tasks import Kind
 from fairmt.yaml_files import choose, validate
 
@@ -78,7 +79,17 @@ class Card:
         """The folder's own code, which determines its runs: all its files but texts and caches.
 
         The card is no code: what it says about a run enters by its parameters.
+
+        Raises
+        ------
+        FairMTError
+            If the method needs a ``method.py`` and has none.
         """
+        if not (self.is_control or self.is_external or (self.folder / "method.py").exists()):
+            raise FairMTError(
+                f"{self.folder / 'method.py'}: no such file; a method needs one unless it is a control or "
+                "has a rule.smk"
+            )
         files = (path for path in self.folder.rglob("*") if path.is_file())
         return sorted(path for path in files if not _is_text_or_cache(path.relative_to(self.folder)))
 
@@ -121,11 +132,7 @@ def read_cards(folder: Path = BASELINES) -> dict[str, Card]:
 def get_card(name: str, source: Path | str = BASELINES) -> Card:
     """The card of one method; an error with the nearest spelling if there is none."""
     # Every job of a suite asks for one card, and parsing all of them takes longer than a small step.
-    naming = [
-        path
-        for path in _card_files(BASELINES)
-        if path.parent.name == name or name in path.read_text(encoding="utf-8")
-    ]
+    naming = [path for path in _card_files(BASELINES) if path.parent.name == name or name in read_text(path)]
     cards = _read(naming)
     if name not in cards:
         cards = read_cards()
@@ -154,8 +161,8 @@ def load_method(card: Card) -> type[Method]:
     Raises
     ------
     FairMTError
-        If there is no such file, it cannot be imported, ``METHOD`` is not a `Method`, or the class
-        does not take the card's parameters.
+        If the file cannot be imported, ``METHOD`` is not a `Method`, or the class does not take the
+        card's parameters.
     """
     from fairmt.methods.base import Method
 
@@ -166,8 +173,6 @@ def load_method(card: Card) -> type[Method]:
         raise FairMTError(
             f"{card.folder}: {card.name} has a command of its own; use `fairmt external` as its rule.smk does"
         )
-    if not path.exists():
-        raise FairMTError(f"{path}: no such file; a method that is not a control needs one")
     name = f"baseline_{card.folder.name}"
     spec = importlib.util.spec_from_file_location(
         name, path, submodule_search_locations=[str(card.folder.resolve())]
@@ -178,7 +183,7 @@ def load_method(card: Card) -> type[Method]:
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise FairMTError(f"{path}: cannot be imported: {type(error).__name__}: {error}") from error
     found = getattr(module, "METHOD", None)
     if not (isinstance(found, type) and issubclass(found, Method)):

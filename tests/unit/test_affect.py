@@ -143,5 +143,5 @@ def test_other_columns_and_other_files_are_refused(tmp_path):
     with pytest.raises(FairMTError, match=r"valid\.csv: expected the columns AU1, .* found name, AU1"):
         affect.load(tmp_path, {})
     path.write_bytes(bytes(range(256)) * 4)
-    with pytest.raises(FairMTError, match=r"valid\.csv: not in the protocol's layout"):
+    with pytest.raises(FairMTError, match=r"valid\.csv: not in the layout of the protocol"):
         affect.load(tmp_path, {})

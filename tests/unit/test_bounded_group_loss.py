@@ -190,11 +190,3 @@ def test_running_loss_starts_at_the_first_value_and_moves_by_a_tenth():
     method.follow(torch.tensor([2.0, 4.0, 0.0]), torch.tensor([True, True, False]))
     assert method.running.tolist() == pytest.approx([1.1, 4.0, 5.0])
     assert {"running", "multiplier.weight"} <= set(method.state_dict())
-
-
-def test_no_optimizer_of_the_loop_moves_the_multipliers():
-    method = BoundedGroupLoss(TASKS, "abc", zeta=0.1)
-    method.budget = type("Budget", (), {"make_optimizer": lambda self, p: torch.optim.SGD(p, lr=1.0)})()
-    (optimizer,) = method.optimizers(nn.Linear(2, 2))
-    held = {id(p) for group in optimizer.param_groups for p in group["params"]}
-    assert id(method.multiplier.weight) not in held

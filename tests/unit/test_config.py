@@ -108,6 +108,7 @@ def test_extends_may_be_chained(write):
         ("title: a\n\tdataset: adult\n", "not valid YAML"),
         ("extends: base\nstpes: 3\n", "top level: unknown key 'stpes'"),
         ("extends: base\ntraining: {steps: many}\n", "training.steps: 'many' is not of type 'integer'"),
+        ("extends: base\ntraining: {steps: 1e1}\n", r"training\.steps: 10\.0 is not of type 'integer'"),
         ("extends: base\nsensitive: {train: sexx}\n", "unknown attribute in sensitive.train 'sexx'"),
         (
             "extends: base\n"
@@ -170,6 +171,7 @@ def test_suite(write, tmp_path):
     [
         ("reference: mtl_erm", "reference: mtl_emr", "'mtl_emr'; did you mean 'mtl_erm'"),
         ("seeds: 2", "seeds: 0", "seeds: 0 is less than the minimum of 1"),
+        ("seeds: 2", "seeds: 2.0", r"seeds: 2\.0 is not of type 'integer'"),
         ("knobs: 1", "knobs: 6", "knobs: 6 is greater than the maximum of 5"),
         ("knobs: 1", "knob: 1", "unknown key 'knob'; did you mean 'knobs'"),
         ("[base]", "[bsae]", "benchmarks: unknown benchmark 'bsae'; did you mean 'base'"),

@@ -15,6 +15,7 @@ from fairmt.data.dataset import dataset_names, load_dataset
 from fairmt.data.datasets import adult, compas, student
 from fairmt.data.features import modality
 from fairmt.data.prepare import prepare
+from fairmt.digest import _closure, module_file
 from fairmt.errors import FairMTError
 from fairmt.workflow import RAW
 
@@ -166,10 +167,15 @@ def test_compas_caucasian_or_not(tmp_path):
     assert set(frame["race"]) == {"Caucasian", "Not Caucasian"}
 
 
-@pytest.mark.parametrize("name", ["acs", "adult", "compas", "csv", "student", "synthetic"])
+@pytest.mark.parametrize("name", dataset_names())
 def test_unknown_option(name, tmp_path):
-    with pytest.raises(FairMTError, match="unknown key 'colour'"):
+    with pytest.raises(FairMTError, match=rf"unknown key 'colour' \(({name} has no options|known: \w+)"):
         load_dataset(name).load(tmp_path, {"colour": 1})
+
+
+def test_misspelt_option(tmp_path):
+    with pytest.raises(FairMTError, match="'complete_row'; did you mean 'complete_rows'"):
+        adult.load(tmp_path, {"complete_row": True})
 
 
 def test_student_flags_are_zero_and_one(tmp_path):
@@ -179,7 +185,7 @@ def test_student_flags_are_zero_and_one(tmp_path):
         assert set(frame[flag]) == {0.0, 1.0}
     path = tmp_path / "student-mat.csv"
     path.write_text(path.read_text().replace("yes", "maybe"))
-    with pytest.raises(FairMTError, match="romantic: expected yes or no, found 'maybe'"):
+    with pytest.raises(FairMTError, match="romantic: expected one of yes, no, found 'maybe'"):
         student.load(tmp_path, {})
 
 
@@ -251,6 +257,16 @@ def test_compas_duplicated_id(tmp_path):
     path.write_text("\n".join([*lines, lines[-1]]))
     with pytest.raises(FairMTError, match="found 600 twice"):
         compas.load(tmp_path, {})
+
+
+@pytest.mark.parametrize(
+    ("name", "other"), [("celeba64", "celeba"), ("faces", "celeba"), ("ham10000_64", "ham10000")]
+)
+def test_a_subset_and_the_whole_do_not_name_each_other_s_runs(name, other):
+    """A run's name covers the code of every module that its dataset imports."""
+    for one, two in ((name, other), (other, name)):
+        imported = _closure([module_file(f"fairmt.data.datasets.{one}")])
+        assert module_file(f"fairmt.data.datasets.{two}") not in imported
 
 
 @pytest.mark.parametrize("name", dataset_names())

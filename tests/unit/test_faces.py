@@ -100,5 +100,6 @@ def test_other_names_are_refused(tmp_path, name):
 
 
 def test_a_missing_archive_is_to_be_fetched(tmp_path):
-    with pytest.raises(FairMTError, match=r"utkface64\.zip: no such file; run `fairmt fetch faces`"):
-        faces.load(tmp_path, {"source": "UTKFace"})
+    for source, archive in (("UTKFace", "utkface64"), ("CelebA", "images")):
+        with pytest.raises(FairMTError, match=rf"{archive}\.zip: no such file; run `fairmt fetch faces`"):
+            faces.load(tmp_path, {"source": source})

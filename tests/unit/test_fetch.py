@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from fairmt.data.dataset import Dataset, RawFile
+from fairmt.data.dataset import Dataset, RawFile, stored_as_is
 from fairmt.data.fetch import fetch, mirrors_from_environment
 from fairmt.errors import FairMTError
 
@@ -211,3 +211,13 @@ def test_unwritable_folder(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(FairMTError, match="file"):
         fetch(dataset(), "toy.csv", tmp_path / "file" / "raw", [mirror(tmp_path / "mirror", CONTENT)])
+
+
+def test_a_file_that_a_mirror_stores_as_it_is_comes_from_there_in_its_first_form_only(tmp_path):
+    raw = stored_as_is("toy.csv", "toy/toy.csv", sha(CONTENT), sha(b"other form"))
+    toy = Dataset("toy", "Toy", "", "", "", (raw,), load=lambda raw, options: None)
+    assert fetch(toy, "toy.csv", tmp_path, [mirror(tmp_path / "one", CONTENT)]).read_bytes() == CONTENT
+    (tmp_path / "toy.csv").write_bytes(b"other form")
+    assert fetch(toy, "toy.csv", tmp_path).read_bytes() == b"other form"
+    with pytest.raises(FairMTError, match=rf"two/toy/toy.csv: expected SHA-256 {sha(CONTENT)}"):
+        fetch(toy, "toy.csv", tmp_path / "raw", [mirror(tmp_path / "two", b"other form")])

@@ -4,7 +4,7 @@ import pytest
 import torch
 from mixed_tasks import random_batch, random_outputs
 
-from fairmt.group_losses import group_losses
+from fairmt.group_losses import group_losses, mean_with_unknown_group
 from fairmt.tasks import Task
 
 NAN = float("nan")
@@ -57,3 +57,16 @@ def test_a_group_that_is_absent_has_no_entries():
     assert not total[:, 1].any()
     assert not count[:, 1].any()
     assert total.isfinite().all()
+
+
+@pytest.mark.parametrize("unlabelled", [(), ("labels",), ("classes", "labels", "score")])
+def test_with_the_known_rows_mean_loss_it_is_the_mean_of_the_task_losses(unlabelled):
+    """Rows of unknown group weigh what they are of the labelled entries; absent tasks do not count."""
+    outputs, y, group = data()
+    for name in unlabelled:
+        y[name].fill_(NAN)
+    total, count = group_losses(TASKS, outputs, y, group, 3)
+    known = total[:, :-1].sum(1) / count[:, :-1].sum(1).clamp(min=1)
+    losses = [task.loss(outputs[task.name], y[task.name]) for task in TASKS]
+    expected = sum(losses) / max(1, len(TASKS) - len(unlabelled))
+    torch.testing.assert_close(mean_with_unknown_group(known, total, count), expected)

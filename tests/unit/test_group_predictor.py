@@ -9,7 +9,7 @@ from mixed_tasks import random_batch
 from scipy.stats import entropy
 from torch import nn
 
-from fairmt.group_predictor import cross_entropy, divergence_from_uniform
+from fairmt.group_predictor import AgainstGroupPredictor, cross_entropy, divergence_from_uniform
 from fairmt.methods.base import Method
 from fairmt.methods.registry import get_card, load_method
 from fairmt.models.mlp import mlp
@@ -142,3 +142,8 @@ def test_the_method_holds_the_predictor_and_the_network_does_not(name):
     own = {id(parameter) for parameter in method.parameters()}
     assert own == {id(parameter) for parameter in method.predictor.parameters()}
     assert not own & {id(parameter) for parameter in model.parameters()}
+
+
+def test_a_method_without_a_penalty_is_refused_when_it_is_made():
+    with pytest.raises(TypeError, match=r"abstract method '?penalty"):
+        type("Forgotten", (AgainstGroupPredictor,), {})(TASKS, GROUPS)

@@ -337,6 +337,14 @@ REFUSED = {
     "missing number": (changed(age=[np.nan, np.inf] + 398 * [1.0]), CONFIG, "'age'.*2 of 400 rows.*row 1000"),
     "text as number": (changed(age=["old"] + 399 * ["1"]), CONFIG, "row 1000: 'old'"),
     "unlabelled task": (changed(hours=np.nan), CONFIG, r"tasks\.hours: column 'hours' has no label"),
+    "unlabelled validation rows": (
+        lambda content: Table(
+            frame=content.frame.assign(hours=content.frame["hours"].where(content.frame.index < 1250)),
+            split=in_three_parts(content).split,
+        ),
+        configured("split", {"protocol": "official"}),
+        r"tasks\.hours: column 'hours' has no label in any of the 50 validation rows",
+    ),
     "unknown class": (
         changed(pay="middle"),
         CONFIG,

@@ -198,15 +198,6 @@ def test_decisions_as_outputs_have_probabilities_0_and_1():
             assert hard.equal((output > 0).float())
 
 
-def test_multipliers_are_state_and_no_optimizer_of_the_loop_moves_them():
-    method = PrimalDual(TASKS, ("a", "b"), criterion="eo", eps=0.1)
-    assert "multiplier.weight" in method.state_dict()
-    method.budget = type("Budget", (), {"make_optimizer": lambda self, p: torch.optim.SGD(p, lr=1.0)})()
-    (optimizer,) = method.optimizers(nn.Linear(2, 2))
-    held = {id(p) for group in optimizer.param_groups for p in group["params"]}
-    assert id(method.multiplier.weight) not in held
-
-
 def test_two_sides_do_not_add_up_noise():
     """Groups treated alike: multipliers stay small, where those of |gap| would grow for ever."""
     torch.manual_seed(0)

@@ -6,6 +6,7 @@ from fairmt.config import read_suite
 from fairmt.errors import FairMTError
 from fairmt.methods.base import Method
 from fairmt.methods.registry import get_card, load_method, read_cards
+from fairmt.runs import method_code
 
 CARD = """\
 title: A method
@@ -108,8 +109,25 @@ def test_loading_a_class(write):
     assert [path.name for path in card.code] == ["method.py"]
 
 
+def test_a_method_without_its_file_has_no_code(write):
+    with pytest.raises(FairMTError, match=r"mine/method\.py: no such file"):
+        read_cards(write(CARD))["mine"].code  # noqa: B018
+
+
+@pytest.mark.parametrize("name", ["method.yaml", "method.py"])
+def test_a_file_in_another_encoding_is_named(write, name):
+    folder = write(CARD, code="METHOD = None\n")
+    (folder / "mine" / name).write_bytes("title: Mätzchen\n".encode("latin-1"))
+    with pytest.raises(FairMTError, match=rf"mine/{name}: expected text in UTF-8, found .*0xe4"):
+        method_code(read_cards(folder)["mine"])
+
+
 @pytest.mark.parametrize(
-    ("code", "message"), [(None, "no such file"), ("x = 1\n", "METHOD: expected a subclass")]
+    ("code", "message"),
+    [
+        ("x = 1\n", "METHOD: expected a subclass"),
+        ("import sys\n\nsys.exit()\n", "cannot be imported: SystemExit"),
+    ],
 )
 def test_loading_needs_a_class(write, code, message):
     card = read_cards(write(CARD, code=code))["mine"]

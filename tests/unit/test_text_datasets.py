@@ -229,7 +229,7 @@ def test_jigsaw_missing_share_is_a_missing_label(tmp_path):
     [
         ("toxicity", "", "toxicity: expected a share from 0 to 1, found nan in 1 rows"),
         ("threat", "1.5", r"threat: expected a share from 0 to 1, found 1\.5"),
-        ("split", "dev", "split: expected train, val or test, found 'dev'"),
+        ("split", "dev", "split: expected one of train, val, test, found 'dev'"),
         ("insult", "much", "layout"),
     ],
 )
@@ -240,20 +240,9 @@ def test_jigsaw_values_of_another_kind(column, value, words, tmp_path):
         jigsaw.load(rewritten("jigsaw", tmp_path, raw.to_csv(index=False).encode()), {})
 
 
-def test_jigsaw_says_how_to_get_its_file(tmp_path):
-    with pytest.raises(FairMTError, match=r"no such file; run `fairmt fetch jigsaw`"):
-        jigsaw.load(tmp_path, {})
-
-
 @pytest.mark.parametrize("name", FILES)
-def test_unknown_option(name, tmp_path):
-    with pytest.raises(FairMTError, match="unknown key 'colour'"):
-        load_dataset(name).load(tmp_path, {"colour": 1})
-
-
-@pytest.mark.parametrize("name", ["ellipse", "hatexplain", "jigsaw_templates"])
 def test_missing_file(name, tmp_path):
-    with pytest.raises(FairMTError, match=f"fairmt fetch {name}|fairmt fetch {tmp_path.name}"):
+    with pytest.raises(FairMTError, match=f"fairmt fetch {name}`"):
         load_dataset(name).load(tmp_path, {})
 
 
@@ -286,7 +275,9 @@ def test_two_encodings_in_one_file(name, tmp_path):
 def test_duplicated_ids(name, tmp_path):
     raw = rows_of(name).rename(columns={"Unnamed: 0": ""})
     doubled = pd.concat([raw, raw.iloc[[20]]]).to_csv(index=False).encode()
-    with pytest.raises(FairMTError, match=r"expected each (id )?once, found '?20+2?0?'? twice"):
+    with pytest.raises(
+        FairMTError, match=r"(id|text_id_kaggle): expected each once, found '?20+2?0?'? twice"
+    ):
         load_dataset(name).load(rewritten(name, tmp_path, doubled), {})
 
 

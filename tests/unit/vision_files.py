@@ -6,7 +6,7 @@ import zipfile
 import numpy as np
 from PIL import Image
 
-from fairmt.data.datasets.celeba import ATTRIBUTES
+from fairmt.data.celeba_attributes import ATTRIBUTES
 
 DIAGNOSES = ["akiec", "bcc", "bkl", "df", "mel", "nv", "vasc"]
 SITES = ["back", "face", "lower extremity", "unknown"]

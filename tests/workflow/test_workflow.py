@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 # One worker runs this file, so that the finished project is built once.
@@ -211,3 +213,42 @@ def test_a_diverged_run_is_a_result(project):
     assert "diff_eodd diverged in 2 of 2 runs." in table
     (row,) = {line for line in table.splitlines() if line.startswith("| diff_eodd")}
     assert row.count("–") >= 3
+
+
+def test_an_edit_that_changes_no_number_keeps_the_metrics(finished, tmp_path):
+    """A sample of runs is trained again; the others are taken over under their new names."""
+    before, evaluations = str(tmp_path / "before.csv"), finished.folder / "results/tiny/evaluations"
+    assert finished.run("fairmt", "fingerprint", "tiny", "--out", before).returncode == 0
+    shutil.rmtree(evaluations)
+    line = "losses.sum() + self.lam"
+
+    finished.edit("baselines/diff_eodd/method.py", line, "losses.sum() + 1 * self.lam")
+    untrained = finished.run("fairmt", "adopt", "tiny", before)
+    assert "1 of the 4 runs of the sample are missing; run `snakemake" in untrained.stderr
+    sample = finished.run("fairmt", "fingerprint", "tiny", "--targets").stdout.split()
+    finished.snakemake("--", *sample)
+    done = finished.run("fairmt", "adopt", "tiny", before)
+    assert done.stdout == "tiny: 4 runs are as before, 1 evaluations adopted\n", done.stderr
+    assert "3 evaluations unpacked, 0 to be made" in finished.run("fairmt", "unpack", "tiny").stdout
+    assert "train" not in finished.planned("tables")
+    metrics = finished.folder / "results/tiny/metrics.parquet"
+    committed = pd.read_parquet(metrics)
+    finished.do("fairmt", "gather", "tiny")
+    gathered = pd.read_parquet(metrics)
+    assert gathered.drop(columns="hash8").equals(committed.drop(columns="hash8"))
+    assert set(gathered["method"][gathered["hash8"] != committed["hash8"]]) == {"diff_eodd"}
+    provenance = json.loads((finished.folder / "results/tiny/provenance.json").read_text())
+    assert [note.partition(": ")[2] for note in provenance["adopted"]] == [
+        "4 of 6 runs, of every method and benchmark, are as before"
+    ]
+    [adopted] = [key for key, part in provenance["evaluations"].items() if "adopted" in part]
+    assert adopted.startswith("tiny/diff_eodd/")
+
+    finished.edit("baselines/diff_eodd/method.py", "1 * self.lam", "2 * self.lam")
+    finished.snakemake("--", *finished.run("fairmt", "fingerprint", "tiny", "--targets").stdout.split())
+    shutil.rmtree(evaluations)
+    refused = finished.run("fairmt", "adopt", "tiny", before)
+    assert refused.returncode == 1
+    assert "diff_eodd on tiny" in refused.stderr
+    assert "expected SHA-256" in refused.stderr
+    assert not evaluations.exists()

@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from fairmt.data.checks import check_options, check_present, expect_layout
 from fairmt.data.dataset import Dataset, RawFile, Table
 from fairmt.errors import FairMTError
 
@@ -88,15 +89,14 @@ def load(raw: Path, options: Mapping[str, Any]) -> Table:
         ``train``: the excerpt that is read, ``national2019`` if not said. ``test``: another excerpt;
         the dataset then has a split of its own.
     """
-    unknown = sorted(set(options) - {"train", "test"})
-    if unknown:
-        raise FairMTError(f"options: unknown key {unknown[0]!r} (known: train, test)")
+    check_options(options, "acs", ("train", "test"))
     names = [options.get("train", "national2019"), *([options["test"]] if "test" in options else [])]
     for name in names:
         if name not in FIRST_ID:
             raise FairMTError(f"options: expected one of {', '.join(FIRST_ID)}, found {name!r}")
     if len(set(names)) < len(names):
         raise FairMTError(f"options.test: expected another excerpt than for training, found {names[1]!r}")
+    check_present(raw, (f"{name}.csv" for name in names), "acs")
     parts = [_read(raw / f"{name}.csv", FIRST_ID[name]) for name in names]
     codes = pd.concat(parts)
     keep = ~pd.concat([_is_copy(part) for part in parts])
@@ -150,7 +150,7 @@ def _is_copy(codes: pd.DataFrame) -> pd.Series:
 
 def _read(path: Path, first_id: int) -> pd.DataFrame:
     numbers = ("AGEP", "DENSITY", "PINCP", "POVPIP")
-    try:
+    with expect_layout(path, "NIST's excerpts"):
         frame = pd.read_csv(
             path,
             usecols=list(COLUMNS),
@@ -159,10 +159,6 @@ def _read(path: Path, first_id: int) -> pd.DataFrame:
             dtype={name: "float64" if name in numbers else "str" for name in COLUMNS},
             encoding="utf-8",
         )
-    except FileNotFoundError:
-        raise FairMTError(f"{path}: no such file; run `fairmt fetch acs` first") from None
-    except (ValueError, UnicodeDecodeError) as error:
-        raise FairMTError(f"{path}: not in the layout of NIST's excerpts: {error}") from None
     frame.index = pd.RangeIndex(first_id, first_id + len(frame))
     return frame
 

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from fairmt.data.checks import check_options, check_present, expect_layout
 from fairmt.data.dataset import Dataset, RawFile, Table
-from fairmt.errors import FairMTError
 
+TRAIN, TEST = "adult.data", "adult.test"
 COLUMNS = (
     "age",
     "workclass",
@@ -45,11 +46,10 @@ def load(raw: Path, options: Mapping[str, Any]) -> Table:
         ``complete_rows``: leave out rows with a missing value. ``white_and_black_only``: leave out
         rows of every other race. Both are protocols of the literature, and off by default.
     """
-    unknown = sorted(set(options) - {"complete_rows", "white_and_black_only"})
-    if unknown:
-        raise FairMTError(f"options: unknown key {unknown[0]!r} (known: complete_rows, white_and_black_only)")
-    train = _read(raw / "adult.data", skip=0, first_id=0)
-    test = _read(raw / "adult.test", skip=1, first_id=FIRST_TEST_ID)
+    check_options(options, "adult", ("complete_rows", "white_and_black_only"))
+    check_present(raw, (TRAIN, TEST), "adult")
+    train = _read(raw / TRAIN, skip=0, first_id=0)
+    test = _read(raw / TEST, skip=1, first_id=FIRST_TEST_ID)
     frame = pd.concat([train, test])
     # Labels in the test file end in a full stop.
     frame["income"] = frame["income"].str.removesuffix(".")
@@ -68,7 +68,7 @@ def load(raw: Path, options: Mapping[str, Any]) -> Table:
 
 def _read(path: Path, skip: int, first_id: int) -> pd.DataFrame:
     text = {name: "str" for name in COLUMNS if name not in NUMERIC}
-    try:
+    with expect_layout(path, "UCI Adult"):
         frame = pd.read_csv(
             path,
             names=list(COLUMNS),
@@ -78,10 +78,6 @@ def _read(path: Path, skip: int, first_id: int) -> pd.DataFrame:
             keep_default_na=False,
             dtype={**text, **dict.fromkeys(NUMERIC, "float64")},
         )
-    except FileNotFoundError:
-        raise FairMTError(f"{path}: no such file; run `fairmt fetch adult` first") from None
-    except (ValueError, UnicodeDecodeError) as error:
-        raise FairMTError(f"{path}: not in the layout of UCI Adult: {error}") from None
     frame.index = pd.RangeIndex(first_id, first_id + len(frame))
     return frame
 
@@ -95,17 +91,17 @@ DATASET = Dataset(
     citation="Becker and Kohavi, Adult, UCI Machine Learning Repository, 1996, doi:10.24432/C5XW20",
     files=(
         RawFile(
-            name="adult.data",
+            name=TRAIN,
             sha256=("5b00264637dbfec36bdeaab5676b0b309ff9eb788d63554ca0a249491c86603d",),
-            urls=(UCI + "adult.data",),
-            mirror="adult/adult.data.gz",
+            urls=(UCI + TRAIN,),
+            mirror=f"adult/{TRAIN}.gz",
             mirror_sha256="fb9b6b419c38dd70d75d31f014b7f0905bf76e9625473c593455e31679a93184",
         ),
         RawFile(
-            name="adult.test",
+            name=TEST,
             sha256=("a2a9044bc167a35b2361efbabec64e89d69ce82d9790d2980119aac5fd7e9c05",),
-            urls=(UCI + "adult.test",),
-            mirror="adult/adult.test.gz",
+            urls=(UCI + TEST,),
+            mirror=f"adult/{TEST}.gz",
             mirror_sha256="5dd8e51005f6a86e42f058d66a957721196362cf8e8dde3efc8508532af4a083",
         ),
     ),

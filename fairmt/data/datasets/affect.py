@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from fairmt.data.checks import check_options, expect_layout
 from fairmt.data.dataset import Dataset, Table
 from fairmt.data.ids import number_of
 from fairmt.errors import FairMTError
@@ -124,8 +125,7 @@ def load(raw: Path, options: Mapping[str, Any]) -> Table:
     FairMTError
         If a list is missing or does not have the protocol's columns and values.
     """
-    if unknown := sorted(set(options) - {"contempt"}):
-        raise FairMTError(f"options: unknown key {unknown[0]!r} (known: contempt)")
+    check_options(options, "affect", ("contempt",))
     frame = pd.concat(
         [_read(raw, name, partition) for name in LISTS for partition in PARTITIONS], ignore_index=True
     )
@@ -172,12 +172,10 @@ def _read(raw: Path, name: str, partition: str) -> pd.DataFrame:
 
 
 def _read_text(path: Path, labels: tuple[str, ...]) -> pd.DataFrame:
-    try:
+    if not path.exists():
+        raise FairMTError(f"{path}: no such file. {DATASET.instructions}")
+    with expect_layout(path, "the protocol"):
         frame = pd.read_csv(path, dtype="str", keep_default_na=False, encoding="utf-8")
-    except FileNotFoundError:
-        raise FairMTError(f"{path}: no such file. {DATASET.instructions}") from None
-    except (ValueError, UnicodeDecodeError) as error:
-        raise FairMTError(f"{path}: not in the protocol's layout: {error}") from None
     expected = {"name", *labels, "age", "gender", "race"}
     if set(frame.columns) != expected:
         raise FairMTError(

@@ -14,9 +14,17 @@ import numpy as np
 import pandas as pd
 
 from fairmt.data.archives import Archive
-from fairmt.data.dataset import Dataset, Table
-from fairmt.data.datasets.celeba import CITATION, HARMS, LABELS, PARTS, read_attributes
-from fairmt.data.unpublished import check_present, unpublished
+from fairmt.data.celeba_attributes import (
+    CITATION,
+    HARMS,
+    HOMEPAGE,
+    LABELS,
+    LICENCE,
+    PARTS,
+    read_attributes,
+)
+from fairmt.data.checks import check_options, check_present
+from fairmt.data.dataset import Dataset, Table, stored_as_is
 from fairmt.errors import FairMTError
 
 IMAGES = "images.zip"
@@ -34,9 +42,8 @@ def load(raw: Path, options: Mapping[str, Any]) -> Table:
     options : mapping
         There is none.
     """
-    if options:
-        raise FairMTError(f"options: unknown key {min(options)!r} (celeba64 has no options)")
-    check_present(raw, (IMAGES, ATTRIBUTES), raw.name)
+    check_options(options, "celeba64")
+    check_present(raw, (IMAGES, ATTRIBUTES), "celeba64")
     names = sorted(Archive(raw / IMAGES).names())
     numbers = [PurePosixPath(name).stem for name in names]
     if not all(number.isdigit() for number in numbers):
@@ -56,14 +63,14 @@ def load(raw: Path, options: Mapping[str, Any]) -> Table:
 DATASET = Dataset(
     name="celeba64",
     title="CelebA, 8,000 images at 64 x 64",
-    homepage="https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html",
-    licence="non-commercial research only; no further distribution",
+    homepage=HOMEPAGE,
+    licence=LICENCE,
     citation=CITATION,
     files=(
-        unpublished(
+        stored_as_is(
             IMAGES, f"celeba64/{IMAGES}", "38a1a3ed8a7c892198d0829a219451e73b71ba972c384539394b987c5758955c"
         ),
-        unpublished(
+        stored_as_is(
             ATTRIBUTES,
             f"celeba64/{ATTRIBUTES}",
             "78af6f4987067d936d31ffeb438f9c7af277d272038d7604e75286986c704f88",

@@ -21,9 +21,11 @@ from typing import Any
 
 import pandas as pd
 
+from fairmt.data.checks import check_distinct, check_options, check_present, expect_layout
 from fairmt.data.dataset import Dataset, RawFile, Table
-from fairmt.errors import FairMTError
 
+PEOPLE = "compas-scores-two-years.csv"
+VIOLENT = "compas-scores-two-years-violent.csv"
 FEATURES = (
     "age",
     "age_cat",
@@ -52,11 +54,10 @@ def load(raw: Path, options: Mapping[str, Any]) -> Table:
     options : mapping
         ``caucasian_or_not``: join all values of race but Caucasian, a protocol of the literature.
     """
-    unknown = sorted(set(options) - {"caucasian_or_not"})
-    if unknown:
-        raise FairMTError(f"options: unknown key {unknown[0]!r} (known: caucasian_or_not)")
-    people = _read(raw / "compas-scores-two-years.csv", COLUMNS)
-    violent = _read(raw / "compas-scores-two-years-violent.csv", ("id", "two_year_recid"))
+    check_options(options, "compas", ("caucasian_or_not",))
+    check_present(raw, (PEOPLE, VIOLENT), "compas")
+    people = _read(raw / PEOPLE, COLUMNS)
+    violent = _read(raw / VIOLENT, ("id", "two_year_recid"))
     # A charge within 30 days of the screening, known recidivism, no traffic offence, a valid score.
     keep = (
         people["days_b_screening_arrest"].between(-30, 30)
@@ -73,17 +74,11 @@ def load(raw: Path, options: Mapping[str, Any]) -> Table:
 
 
 def _read(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
-    try:
+    with expect_layout(path, "ProPublica's files"):
         frame = pd.read_csv(
             path, usecols=list(columns), keep_default_na=False, na_values=[""], encoding="utf-8"
         )
-    except FileNotFoundError:
-        raise FairMTError(f"{path}: no such file; run `fairmt fetch compas` first") from None
-    except (ValueError, UnicodeDecodeError) as error:
-        raise FairMTError(f"{path}: not in the layout of ProPublica's files: {error}") from None
-    if not frame["id"].is_unique:
-        twice = frame["id"][frame["id"].duplicated()].iloc[0]
-        raise FairMTError(f"{path}: id: expected each once, found {twice} twice")
+    check_distinct(frame["id"], path)
     return frame.set_index("id")
 
 
@@ -97,17 +92,17 @@ DATASET = Dataset(
     citation="Larson, Mattu, Kirchner and Angwin, How We Analyzed the COMPAS Recidivism Algorithm, 2016",
     files=(
         RawFile(
-            name="compas-scores-two-years.csv",
+            name=PEOPLE,
             sha256=("c451db85908b2f7fef1d83203bedf6b71ecda0d5af468d82ae62178f91d0cc7d",),
-            urls=(PROPUBLICA + "compas-scores-two-years.csv",),
-            mirror="compas/compas-scores-two-years.csv.gz",
+            urls=(PROPUBLICA + PEOPLE,),
+            mirror=f"compas/{PEOPLE}.gz",
             mirror_sha256="07af0d96ff81ce071ff7876d27557c6f39bcf3807a73b0c45951b1933490a731",
         ),
         RawFile(
-            name="compas-scores-two-years-violent.csv",
+            name=VIOLENT,
             sha256=("918e218ba181d4db8a7266977d23ca7a5ecf1bc7d5defd7b2f27bf3cbd9763e3",),
-            urls=(PROPUBLICA + "compas-scores-two-years-violent.csv",),
-            mirror="compas/compas-scores-two-years-violent.csv.gz",
+            urls=(PROPUBLICA + VIOLENT,),
+            mirror=f"compas/{VIOLENT}.gz",
             mirror_sha256="50338fbd00c8f7a89e45378d744568817b6d231ef08a13ac6ba496280a45133c",
         ),
     ),

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from fairmt.data.checks import check_options
 from fairmt.data.dataset import Dataset, Table
 from fairmt.data.fetch import sha256_of
 from fairmt.data.ids import number_of
@@ -41,9 +42,7 @@ def load(raw: Path, options: Mapping[str, Any]) -> Table:
     FairMTError
         If the file is missing, has another SHA-256 or is no table, or an id occurs twice.
     """
-    unknown = sorted(set(options) - set(OPTIONS))
-    if unknown:
-        raise FairMTError(f"options: unknown key {unknown[0]!r} (known: {', '.join(OPTIONS)})")
+    check_options(options, "csv", OPTIONS)
     for key in ("file", "sha256"):
         if key not in options:
             raise FairMTError(f"options: required key {key!r} is missing")

@@ -7,7 +7,6 @@ on disk here too, and the essays exist in memory only while a benchmark is prepa
 
 from __future__ import annotations
 
-import hashlib
 import io
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,7 +15,9 @@ from typing import Any
 import pandas as pd
 
 from fairmt.data.archives import Archive
-from fairmt.data.dataset import Dataset, RawFile, Table
+from fairmt.data.checks import check_distinct, check_options, check_present, expect_layout
+from fairmt.data.dataset import Dataset, Table, stored_as_is
+from fairmt.data.ids import number_of
 from fairmt.errors import FairMTError
 
 ARCHIVE = "ELLIPSE_Final_github_test.zip"
@@ -58,11 +59,9 @@ def load(raw: Path, options: Mapping[str, Any]) -> Table:
     FairMTError
         If the archive is missing, hostile or not in the published layout.
     """
-    if options:
-        raise FairMTError(f"options: unknown key {min(options)!r} (ellipse has no options)")
+    check_options(options, "ellipse")
+    check_present(raw, (ARCHIVE,), "ellipse")
     path = raw / ARCHIVE
-    if not path.exists():
-        raise FairMTError(f"{path}: no such file; run `fairmt fetch ellipse` first")
     frame = _read(Archive(path, PASSWORD).read(ESSAYS), f"{path}: {ESSAYS}")
     for score in SCORES:
         frame[f"{score}_high"] = (frame[score] >= HIGH).astype("int8")
@@ -71,7 +70,7 @@ def load(raw: Path, options: Mapping[str, Any]) -> Table:
 
 
 def _read(content: bytes, where: str) -> pd.DataFrame:
-    try:
+    with expect_layout(where, "ELLIPSE"):
         frame = pd.read_csv(
             io.BytesIO(content),
             usecols=[*TEXT, *SCORES],
@@ -80,8 +79,6 @@ def _read(content: bytes, where: str) -> pd.DataFrame:
             na_values={"SES": [""]},
             encoding="utf-8",
         )
-    except (ValueError, UnicodeDecodeError) as error:
-        raise FairMTError(f"{where}: not in the layout of ELLIPSE: {error}") from None
     for score in SCORES:
         wrong = ~(frame[score].between(1, 5) & (frame[score] % 0.5 == 0))
         if wrong.any():
@@ -90,20 +87,12 @@ def _read(content: bytes, where: str) -> pd.DataFrame:
             )
     # Some ids were damaged by a spreadsheet ("1.99E+11"), so they are no numbers; they are still distinct.
     names = frame.pop("text_id_kaggle")
-    if not names.is_unique:
-        twice = names[names.duplicated()].iloc[0]
-        raise FairMTError(f"{where}: text_id_kaggle: expected each once, found {twice!r} twice")
-    frame.index = pd.Index(map(_identity, names), dtype="int64", name="id")
+    check_distinct(names, where)
+    frame.index = pd.Index(map(number_of, names), dtype="int64", name="id")
     return frame
 
 
-def _identity(name: str) -> int:
-    """A 63-bit number."""
-    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") >> 1
-
-
 COMMIT = "b5f4469611d2596810d31d1a60921e54ce97ad07"
-SHA256 = "9ecddfcda83f6a99c8a24dda47fb1c30673fedeaf578a0fadac6645fd151a2f8"
 DATASET = Dataset(
     name="ellipse",
     title="ELLIPSE, test part",
@@ -115,12 +104,11 @@ DATASET = Dataset(
         "Learner Corpus Research 9, 2023"
     ),
     files=(
-        RawFile(
-            name=ARCHIVE,
-            sha256=(SHA256,),
+        stored_as_is(
+            ARCHIVE,
+            f"ellipse/{ARCHIVE}",
+            "9ecddfcda83f6a99c8a24dda47fb1c30673fedeaf578a0fadac6645fd151a2f8",
             urls=(f"https://raw.githubusercontent.com/scrosseye/ELLIPSE-Corpus/{COMMIT}/{ARCHIVE}",),
-            mirror=f"ellipse/{ARCHIVE}",
-            mirror_sha256=SHA256,
         ),
     ),
     load=load,

@@ -22,17 +22,18 @@ import numpy as np
 import pandas as pd
 
 from fairmt.data.archives import Archive
-from fairmt.data.dataset import Dataset, Table
+from fairmt.data.celeba_attributes import CITATION, HARMS, LICENCE
+from fairmt.data.checks import check_options, check_present
+from fairmt.data.dataset import Dataset, Table, stored_as_is
 from fairmt.data.datasets import celeba64
 from fairmt.data.hashing import uniform
 from fairmt.data.ids import number_of
 from fairmt.data.prepared import SPLITS
-from fairmt.data.unpublished import check_present, unpublished
 from fairmt.errors import FairMTError
 from fairmt.seeds import derive
 
 HAIR = {"Black_Hair": "black", "Blond_Hair": "blond", "Brown_Hair": "brown", "Gray_Hair": "gray"}
-UTKFACE = unpublished(
+UTKFACE = stored_as_is(
     "utkface64.zip",
     "utkface64/images.zip",
     "7c4a1eebce3b5aac187fec762e67dec454aa0149db8c30ddd5efd39bd0a4b213",
@@ -63,8 +64,7 @@ def load(raw: Path, options: Mapping[str, Any]) -> Table:
     FairMTError
         If a file is missing, or a name or value is not in its collection's layout.
     """
-    if unknown := sorted(set(options) - {"source"}):
-        raise FairMTError(f"options: unknown key {unknown[0]!r} (known: source)")
+    check_options(options, "faces", ("source",))
     source = options.get("source")
     if source not in (None, *SOURCES):
         raise FairMTError(f"options.source: expected {' or '.join(SOURCES)}, found {source!r}")
@@ -85,6 +85,7 @@ def hair_colour(attributes: pd.DataFrame) -> pd.Series:
 
 
 def _celeba(raw: Path) -> Table:
+    check_present(raw, (file.name for file in celeba64.DATASET.files), "faces")
     table = celeba64.load(raw, {})
     # Its age is the attribute Young in words; here, ages are years.
     frame = table.frame.drop(columns="age")
@@ -122,8 +123,8 @@ DATASET = Dataset(
     name="faces",
     title="CelebA and UTKFace at 64 x 64",
     homepage="https://susanqq.github.io/UTKFace/",
-    licence="non-commercial research only; no further distribution",
-    citation=celeba64.CITATION
+    licence=LICENCE,
+    citation=CITATION
     + ". Zhang, Song and Qi, Age Progression/Regression by Conditional Adversarial Autoencoder, CVPR 2017, "
     "arXiv 1702.08423",
     files=(*celeba64.DATASET.files, UTKFACE),
@@ -135,7 +136,7 @@ DATASET = Dataset(
         "folder that FAIRMT_MIRRORS names."
     ),
     never_features=(*HAIR, "source"),
-    harms=celeba64.HARMS
+    harms=HARMS
     + " UTKFace's ages are a model's estimates that a person looked over, and its races are five words for "
     "impressions: 195 pairs of its 9,673 images are nearly the same picture, often with another age. Corpus, "
     "age and race are confounded with photographic style.",

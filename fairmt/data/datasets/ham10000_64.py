@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from fairmt.data.archives import Archive
-from fairmt.data.dataset import Dataset, Table
-from fairmt.data.datasets.ham10000 import CITATION, HARMS, HOMEPAGE, LICENCE, METADATA, read_metadata
-from fairmt.data.unpublished import check_present, unpublished
+from fairmt.data.checks import check_options, check_present
+from fairmt.data.dataset import Dataset, Table, stored_as_is
+from fairmt.data.ham10000_metadata import CITATION, HARMS, HOMEPAGE, LICENCE, METADATA, read_metadata
 from fairmt.errors import FairMTError
 
 IMAGES = "images.zip"
@@ -28,8 +28,7 @@ def load(raw: Path, options: Mapping[str, Any]) -> Table:
     options : mapping
         There is none.
     """
-    if options:
-        raise FairMTError(f"options: unknown key {min(options)!r} (ham10000_64 has no options)")
+    check_options(options, "ham10000_64")
     check_present(raw, (IMAGES, METADATA), "ham10000_64")
     metadata = read_metadata(raw / METADATA)
     images = Archive(raw / IMAGES).names()
@@ -55,12 +54,12 @@ DATASET = Dataset(
     licence=LICENCE,
     citation=CITATION,
     files=(
-        unpublished(
+        stored_as_is(
             METADATA,
             f"ham10000_64/{METADATA}",
             "3acc8553b04222669907b3bf2bcd73c5e59bbe549e12158f033a7c9ad0b60542",
         ),
-        unpublished(
+        stored_as_is(
             IMAGES,
             f"ham10000_64/{IMAGES}",
             "e2042ef920aa42ef7c7a832d3e5d9d2780defabfb24fecddf46378740701096a",

@@ -15,8 +15,14 @@ from typing import Any
 
 import pandas as pd
 
+from fairmt.data.checks import (
+    check_distinct,
+    check_options,
+    check_present,
+    check_values,
+    expect_layout,
+)
 from fairmt.data.dataset import Dataset, RawFile, Table
-from fairmt.errors import FairMTError
 
 POSTS = "final_hateXplain.csv"
 LABELS = ("hatespeech", "normal", "offensive")
@@ -52,8 +58,8 @@ def load(raw: Path, options: Mapping[str, Any]) -> Table:
     FairMTError
         If the file is missing or not in its layout.
     """
-    if options:
-        raise FairMTError(f"options: unknown key {min(options)!r} (hatexplain has no options)")
+    check_options(options, "hatexplain")
+    check_present(raw, (POSTS,), "hatexplain")
     frame = read_posts(raw / POSTS)
     rare = {
         f"posts without label of {column}: the target is too rare": int(frame[column].isin(values).sum())
@@ -70,9 +76,9 @@ def read_posts(path: Path) -> pd.DataFrame:
     Raises
     ------
     FairMTError
-        As `load`.
+        If the file is not in its layout.
     """
-    try:
+    with expect_layout(path, POSTS):
         frame = pd.read_csv(
             path,
             usecols=["Unnamed: 0", *COLUMNS],
@@ -80,28 +86,12 @@ def read_posts(path: Path) -> pd.DataFrame:
             keep_default_na=False,
             encoding="utf-8",
         )
-    except FileNotFoundError:
-        raise FairMTError(f"{path}: no such file; run `fairmt fetch {path.parent.name}` first") from None
-    except (ValueError, UnicodeDecodeError) as error:
-        raise FairMTError(f"{path}: not in the layout of {POSTS}: {error}") from None
     frame = frame.set_index("Unnamed: 0").rename_axis("id")
-    if not frame.index.is_unique:
-        raise FairMTError(
-            f"{path}: expected each id once, found {frame.index[frame.index.duplicated()][0]} twice"
-        )
+    check_distinct(frame.index, path)
     allowed = {"label": LABELS, "Gender": GENDERS} | {name: TARGETS[name] + RARE[name] for name in TARGETS}
     check_values(frame, allowed, path)
     frame["toxic"] = (frame["label"] != "normal").map({True: "toxic", False: "nontoxic"})
     return frame
-
-
-def check_values(frame: pd.DataFrame, allowed: Mapping[str, tuple[str, ...]], path: Path) -> None:
-    """Refuse a table in which a column has another value than the allowed ones."""
-    for column, values in allowed.items():
-        wrong = ~frame[column].isin(values)
-        if wrong.any():
-            found = frame[column][wrong].iloc[0]
-            raise FairMTError(f"{path}: {column}: expected one of {', '.join(values)}, found {found!r}")
 
 
 COMMIT = "302143783de434d6809003f8dab992471de455c1"

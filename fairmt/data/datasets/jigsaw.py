@@ -16,12 +16,17 @@ from typing import Any
 
 import pandas as pd
 
-from fairmt.data.dataset import Dataset, RawFile, Table
-from fairmt.data.unpublished import check_present
+from fairmt.data.checks import (
+    check_distinct,
+    check_options,
+    check_present,
+    check_values,
+    expect_layout,
+)
+from fairmt.data.dataset import Dataset, Table, stored_as_is
 from fairmt.errors import FairMTError
 
 COMMENTS = "all_data_with_identities.csv"
-SHA256 = "403e638c83a225d738a937ff98b61fd0631e30f710d57928c7766d413526b77f"
 PARTS = {"train": "train", "val": "validation", "test": "test"}
 # Severe toxicity is the majority's view of next to no comment, so its share is what can be learnt.
 SUBTYPES = ("obscene", "threat", "insult", "identity_attack", "sexual_explicit")
@@ -55,8 +60,7 @@ def load(raw: Path, options: Mapping[str, Any]) -> Table:
     FairMTError
         If the file is missing or not in the layout of WILDS.
     """
-    if options:
-        raise FairMTError(f"options: unknown key {min(options)!r} (jigsaw has no options)")
+    check_options(options, "jigsaw")
     check_present(raw, (COMMENTS,), "jigsaw")
     rows = _read(raw / COMMENTS)
     empty = rows["comment_text"].str.strip() == ""
@@ -75,7 +79,7 @@ def load(raw: Path, options: Mapping[str, Any]) -> Table:
 
 def _read(path: Path) -> pd.DataFrame:
     text = ("comment_text", "split")
-    try:
+    with expect_layout(path, "WILDS' CivilComments"):
         frame = pd.read_csv(
             path,
             usecols=["Unnamed: 0", *text, *SHARES],
@@ -84,18 +88,9 @@ def _read(path: Path) -> pd.DataFrame:
             na_values={share: [""] for share in SHARES},
             encoding="utf-8",
         )
-    except (ValueError, UnicodeDecodeError) as error:
-        raise FairMTError(f"{path}: not in the layout of WILDS' CivilComments: {error}") from None
     frame = frame.set_index("Unnamed: 0").rename_axis("id")
-    if not frame.index.is_unique:
-        raise FairMTError(
-            f"{path}: expected each id once, found {frame.index[frame.index.duplicated()][0]} twice"
-        )
-    wrong = ~frame["split"].isin(PARTS)
-    if wrong.any():
-        raise FairMTError(
-            f"{path}: split: expected train, val or test, found {frame['split'][wrong].iloc[0]!r}"
-        )
+    check_distinct(frame.index, path)
+    check_values(frame, {"split": PARTS}, path)
     for share in SHARES:
         wrong = ~frame[share].between(0, 1) & (frame[share].notna() | (share == "toxicity"))
         if wrong.any():
@@ -117,17 +112,16 @@ DATASET = Dataset(
         "Benchmark of in-the-Wild Distribution Shifts, ICML 2021, arXiv 2012.07421"
     ),
     files=(
-        RawFile(
-            name=COMMENTS,
-            sha256=(SHA256,),
+        stored_as_is(
+            COMMENTS,
+            f"jigsaw/{COMMENTS}",
+            "403e638c83a225d738a937ff98b61fd0631e30f710d57928c7766d413526b77f",
             urls=(
                 "https://worksheets.codalab.org/rest/bundles/0x8cd3de0634154aeaad2ee6eb96723c6e/contents/"
                 f"blob/{COMMENTS}",
                 "https://huggingface.co/datasets/shlomihod/civil-comments-wilds/resolve/"
                 f"3fbfeca80bad0f3aec37e72fa07eff222b6e752f/{COMMENTS}",
             ),
-            mirror=f"jigsaw/{COMMENTS}",
-            mirror_sha256=SHA256,
         ),
     ),
     load=load,

@@ -16,8 +16,9 @@ from typing import Any
 
 import pandas as pd
 
+from fairmt.data.checks import check_options, check_present, check_values, expect_layout
 from fairmt.data.dataset import Dataset, RawFile, Table
-from fairmt.data.datasets.hatexplain import CITATION, FILE, HARMS, POSTS, check_values, read_posts
+from fairmt.data.datasets.hatexplain import CITATION, FILE, HARMS, POSTS, read_posts
 from fairmt.errors import FairMTError
 
 TEMPLATES = "en_sentence_templates.csv"
@@ -73,7 +74,7 @@ TERMS = {
 
 
 def load(raw: Path, options: Mapping[str, Any]) -> Table:
-    """Posts for training, templates for test, in the columns of dataset ``hatexplain``.
+    """Posts for training, templates for test, in the columns of dataset ``hatexplain`` but ``label``.
 
     In a template, ``toxic`` is the template's own label and Race, Religion, Sexual_Orientation and Gender
     follow from its identity term. The ids of posts are those of ``hatexplain``; templates are numbered from
@@ -90,8 +91,8 @@ def load(raw: Path, options: Mapping[str, Any]) -> Table:
     FairMTError
         If a file is missing or not in its layout.
     """
-    if options:
-        raise FairMTError(f"options: unknown key {min(options)!r} (jigsaw_templates has no options)")
+    check_options(options, "jigsaw_templates")
+    check_present(raw, (POSTS, TEMPLATES), "jigsaw_templates")
     posts, templates = read_posts(raw / POSTS), _read(raw / TEMPLATES)
     frame = pd.concat([posts.drop(columns="label"), templates])
     split = pd.Series("train", index=frame.index).where(frame.index < FIRST_TEMPLATE_ID, "test")
@@ -101,7 +102,7 @@ def load(raw: Path, options: Mapping[str, Any]) -> Table:
 
 
 def _read(path: Path) -> pd.DataFrame:
-    try:
+    with expect_layout(path, "Jigsaw's templates"):
         rows = pd.read_csv(
             path,
             usecols=["template", "toxicity", "phrase"],
@@ -109,11 +110,7 @@ def _read(path: Path) -> pd.DataFrame:
             keep_default_na=False,
             encoding="utf-8",
         )
-    except FileNotFoundError:
-        raise FairMTError(f"{path}: no such file; run `fairmt fetch jigsaw_templates` first") from None
-    except (ValueError, UnicodeDecodeError) as error:
-        raise FairMTError(f"{path}: not in the layout of Jigsaw's templates: {error}") from None
-    check_values(rows, {"template": tuple(PATTERNS), "toxicity": ("toxic", "nontoxic")}, path)
+    check_values(rows, {"template": PATTERNS, "toxicity": ("toxic", "nontoxic")}, path)
     terms = pd.concat(
         [_terms(phrases, str(name), path) for name, phrases in rows.groupby("template")["phrase"]]
     )
@@ -157,7 +154,7 @@ DATASET = Dataset(
     load=load,
     never_features=("toxic", *TERMS),
     harms=(
-        "Sentences of four words with a swear word or a praise in them are far easier than what people "
+        "Sentences of two to six words with a swear word or a praise in them are far easier than what people "
         "write: a model that treats the terms alike here may not do so elsewhere. The terms are those of "
         f"English speakers in the US. {HARMS}"
     ),

@@ -11,9 +11,10 @@ from typing import Any
 
 import pandas as pd
 
-from fairmt.data.dataset import Dataset, RawFile, Table
-from fairmt.errors import FairMTError
+from fairmt.data.checks import check_options, check_present, check_values, expect_layout
+from fairmt.data.dataset import Dataset, Table, stored_as_is
 
+PUPILS = "student-mat.csv"
 GRADES = ("G1", "G2", "G3")
 FLAGS = ("romantic", "higher", "paid")
 LABELS = (*GRADES, *FLAGS, "Mjob")
@@ -33,21 +34,15 @@ def load(raw: Path, options: Mapping[str, Any]) -> Table:
     ----------
     raw : Path
     options : mapping
-        There are none.
+        There is none.
     """
-    if options:
-        raise FairMTError(f"options: unknown key {min(options)!r} (student has none)")
-    path = raw / "student-mat.csv"
-    try:
+    check_options(options, "student")
+    check_present(raw, (PUPILS,), "student")
+    path = raw / PUPILS
+    with expect_layout(path, "UCI Student Performance"):
         frame = pd.read_csv(path, sep=";", usecols=list(COLUMNS), keep_default_na=False, encoding="utf-8")
-    except FileNotFoundError:
-        raise FairMTError(f"{path}: no such file; run `fairmt fetch student` first") from None
-    except (ValueError, UnicodeDecodeError) as error:
-        raise FairMTError(f"{path}: not in the layout of UCI Student Performance: {error}") from None
+    check_values(frame, dict.fromkeys(FLAGS, ("yes", "no")), path)
     for flag in FLAGS:
-        unknown = sorted(set(frame[flag]) - {"yes", "no"})
-        if unknown:
-            raise FairMTError(f"{path}: {flag}: expected yes or no, found {unknown[0]!r}")
         frame[flag] = (frame[flag] == "yes").astype(float)
     return Table(frame=frame, notes={"rows read": len(frame)})
 
@@ -59,15 +54,11 @@ DATASET = Dataset(
     licence="CC BY 4.0",
     citation="Cortez, Student Performance, UCI Machine Learning Repository, 2008, doi:10.24432/C5TG7T",
     files=(
-        RawFile(
-            name="student-mat.csv",
-            sha256=(
-                "25463499a25a1721e2634a91b04cfddecbf8213a9776212c0bb576c0ebc9b5af",
-                "b0cc9f85c4456372e0a926d63e190b71096dbe78c44538bdbdfec545c2dc2ae7",
-            ),
-            urls=(),
-            mirror="student/student-mat.csv",
-            mirror_sha256="25463499a25a1721e2634a91b04cfddecbf8213a9776212c0bb576c0ebc9b5af",
+        stored_as_is(
+            PUPILS,
+            f"student/{PUPILS}",
+            "25463499a25a1721e2634a91b04cfddecbf8213a9776212c0bb576c0ebc9b5af",
+            "b0cc9f85c4456372e0a926d63e190b71096dbe78c44538bdbdfec545c2dc2ae7",
         ),
     ),
     load=load,

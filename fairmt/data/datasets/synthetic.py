@@ -34,6 +34,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from fairmt.data.checks import check_options
 from fairmt.data.dataset import Dataset, Table
 from fairmt.errors import FairMTError
 from fairmt.seeds import derive
@@ -72,9 +73,7 @@ def load(raw: Path, options: Mapping[str, Any]) -> Table:
         ``rows``, ``groups`` (2 or 3), ``seed``, and two factors: ``lean_scale`` on how far the groups'
         label distributions lean, ``fine_scale`` on the fine feature.
     """
-    unknown = sorted(set(options) - set(OPTIONS))
-    if unknown:
-        raise FairMTError(f"options: unknown key {unknown[0]!r} (known: {', '.join(OPTIONS)})")
+    check_options(options, "synthetic", OPTIONS)
     groups = options.get("groups", 2)
     if groups not in SHARES:
         raise FairMTError(f"options.groups: expected 2 or 3, found {groups!r}")

@@ -133,7 +133,7 @@ def embeddings(texts: np.ndarray, encoder: str) -> np.ndarray:
     except ImportError:
         raise FairMTError(
             "features.text.encoder: needs the library sentence-transformers, which is not installed; "
-            "run `pip install 'fairmt[encoders]'`"
+            "run `pip install --constraint requirements.lock --editable '.[encoders]'`"
         ) from None
     try:
         model = SentenceTransformer(

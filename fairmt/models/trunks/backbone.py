@@ -1,4 +1,4 @@
-"""A network of the library timm for images, with or without pretrained weights; needs ``fairmt[backbones]``.
+"""A network of the library timm for images, pretrained or not; needs the extra ``backbones``.
 
 timm has the networks of torchvision too, by other names: https://huggingface.co/docs/timm.
 """
