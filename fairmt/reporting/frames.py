@@ -141,11 +141,17 @@ def _relative_utility(evidence: Evidence, rows: pd.DataFrame) -> pd.DataFrame:
     utility = rows[rows["metric"] == "utility"]
     if SINGLE_TASK not in evidence.context.suite.methods:
         return utility.iloc[:0]
-    parts = []
-    for (benchmark, method, criterion), part in utility.groupby(["benchmark", "method", "criterion"]):
-        changes = task_changes(evidence, benchmark, method, SINGLE_TASK, criterion, "utility")
-        parts.append(part.assign(metric="delta_m", value=part["seed"].map(changes)))
-    return pd.concat(parts)
+    keys = ["benchmark", "method", "criterion"]
+    changes = {
+        (benchmark, method, criterion): task_changes(
+            evidence, benchmark, method, SINGLE_TASK, criterion, "utility"
+        )
+        for benchmark, method, criterion in utility[keys].drop_duplicates().itertuples(index=False)
+    }
+    values = pd.concat(changes, names=[*keys, "seed"]).rename("value").reset_index()
+    return (
+        utility.drop(columns="value").merge(values, on=[*keys, "seed"], how="left").assign(metric="delta_m")
+    )
 
 
 def _order(context: Context) -> list[str]:

@@ -18,25 +18,28 @@ _CHARACTERS, _GAP = 84, 2
 _MARKDOWN_MARKS = {BEST: "**", CLOSE: "*", "": ""}
 _LATEX_MARKS = {BEST: r"\textbf{{{}}}", CLOSE: r"\textit{{{}}}", "": "{}"}
 _PLAIN_MARKS = {BEST: " *", CLOSE: " ~", "": ""}
-_LATEX = {
-    "\\": r"\textbackslash{}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "|": r"\textbar{}",
-    "Δ": r"$\Delta$",
-    "±": r"$\pm$",
-    "−": "$-$",
-    "λ": r"$\lambda$",
-    "≤": r"$\leq$",
-    "≥": r"$\geq$",
-    "→": r"$\rightarrow$",
-    "×": r"$\times$",
-    "†": r"$\dagger$",
-    "–": "--",
-    "²": r"$^2$",
-} | {character: f"\\{character}" for character in "&%$#_{}"}
+_LATEX = str.maketrans(
+    {
+        "\\": r"\textbackslash{}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        "<": r"\textless{}",
+        ">": r"\textgreater{}",
+        "|": r"\textbar{}",
+        "Δ": r"$\Delta$",
+        "±": r"$\pm$",
+        "−": "$-$",
+        "λ": r"$\lambda$",
+        "≤": r"$\leq$",
+        "≥": r"$\geq$",
+        "→": r"$\rightarrow$",
+        "×": r"$\times$",
+        "†": r"$\dagger$",
+        "–": "--",
+        "²": r"$^2$",
+    }
+    | {character: f"\\{character}" for character in "&%$#_{}"}
+)
 
 
 @dataclass(frozen=True)
@@ -207,7 +210,7 @@ def escape_latex(text: str) -> str:
     >>> print(escape_latex("mtl_erm & 5 % ± 1"))
     mtl\\_erm \\& 5 \\% $\\pm$ 1
     """
-    return "".join(_LATEX.get(character, character) for character in text)
+    return text.translate(_LATEX)
 
 
 def _grid(section: Section, style: str, show: Callable[[Cell], str]) -> str:

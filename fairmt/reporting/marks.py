@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 
 from fairmt.reporting.layout import BEST, CLOSE
@@ -50,16 +51,18 @@ def mark_best(rows: pd.DataFrame, keys: Sequence[str], metrics: Sequence[str]) -
 
 def _marks(block: pd.DataFrame, higher: bool) -> dict[str, str]:
     """Marks by method; ``block`` has a row per seed and a column per method."""
-    values = block.dropna(axis="columns")
-    if values.empty:
+    values = block.to_numpy()
+    whole = ~np.isnan(values).any(axis=0)
+    if not whole.any():
         return {}
-    means = values.mean()
-    best = means.idxmax() if higher else means.idxmin()
-    differences = values.to_numpy() - values[[best]].to_numpy()
+    methods, values = block.columns[whole], values[:, whole]
+    means = values.mean(axis=0)
+    best = means.argmax() if higher else means.argmin()
+    differences = values - values[:, [best]]
     return {
         str(method): mark
-        for method, own in zip(values.columns, differences.T, strict=True)
-        if (mark := BEST if method == best else _mark(t_interval(own)))
+        for i, (method, own) in enumerate(zip(methods, differences.T, strict=True))
+        if (mark := BEST if i == best else _mark(t_interval(own)))
     }
 
 

@@ -32,11 +32,16 @@ class Box(NamedTuple):
         """Hypervolume of a front as a share of the box, per seed; NaN if the box has no area."""
         worst = (self.utility[0], self.gap[1])
         area = (self.utility[1] - self.utility[0]) * (self.gap[1] - self.gap[0])
-        volumes = {
-            seed: hypervolume(points["utility"].to_numpy(), points[criterion].to_numpy(), reference=worst)
-            for seed, points in front.groupby("seed")
-        }
-        return pd.Series(volumes, dtype=float) / (area if area > 0 else np.nan)
+        seed_of, utility, gap = (
+            column.to_numpy()
+            for column in (front.index.get_level_values("seed"), front["utility"], front[criterion])
+        )
+        seeds = np.unique(seed_of)
+        volumes = [
+            hypervolume(utility[own], gap[own], reference=worst)
+            for own in (seed_of == seed for seed in seeds)
+        ]
+        return pd.Series(volumes, index=seeds, dtype=float) / (area if area > 0 else np.nan)
 
 
 Measure = Callable[[Evidence, Sequence[str], str, str, str], pd.Series]
@@ -66,12 +71,12 @@ def task_changes(
 
     Of the gap's own change, tasks that tell nothing about it are left out. NaN if that leaves none.
     """
-    pair = [evidence.tasks(benchmark, name, criterion, metric) for name in (method, reference)]
+    after, before = (evidence.tasks(benchmark, name, criterion, metric) for name in (method, reference))
+    after, before = after.align(before, join="inner")
     left_out = evidence.left_out(benchmark, reference, criterion) if metric == criterion else {}
-    kept = pair[0].columns.difference(list(left_out))
-    seeds = pair[0].index.intersection(pair[1].index)
-    after, before = (tasks.reindex(index=seeds, columns=kept) for tasks in pair)
-    return pd.Series(mean_relative_change(after, before), index=seeds)
+    kept = ~after.columns.isin(list(left_out))
+    changes = mean_relative_change(after.to_numpy()[:, kept], before.to_numpy()[:, kept])
+    return pd.Series(changes, index=after.index)
 
 
 def difference_to_best(
