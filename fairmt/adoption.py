@@ -5,8 +5,8 @@ in the data's code, renames every run. Training all of them again would show no 
 sample of runs is trained by the code before the edit and by the code after it, on one machine:
 
 1. before the edit, `targets` says which runs, and `fingerprint` takes the SHA-256 of what they left;
-2. after it, `adopt` does the same and compares, and writes the evaluations of the committed metrics under
-   the names of the present runs.
+2. after it, `adopt` does the same and compares, and gives the evaluations of the committed metrics, and the
+   runs that are here, the names that the present code has for them.
 
 Every adoption stays in the suite's provenance.
 """
@@ -15,10 +15,12 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fairmt.digest import hash8
 from fairmt.errors import FairMTError
@@ -123,7 +125,7 @@ def read_fingerprint(path: Path) -> pd.DataFrame:
 
 
 def adopt(name: str, before: pd.DataFrame) -> tuple[list[Path], int]:
-    """Write a suite's evaluations from its committed metrics, under the names of the present runs.
+    """Write a suite's evaluations from its committed metrics, and move its runs, under the present names.
 
     Parameters
     ----------
@@ -135,7 +137,7 @@ def adopt(name: str, before: pd.DataFrame) -> tuple[list[Path], int]:
     Returns
     -------
     written : list of Path
-        Evaluations that the metrics hold under other names; what is trained already is left alone.
+        Evaluations that the metrics hold under other names; what has the present one is left alone.
     compared : int
         Number of runs that were trained twice.
 
@@ -143,7 +145,7 @@ def adopt(name: str, before: pd.DataFrame) -> tuple[list[Path], int]:
     ------
     FairMTError
         If a run of the sample differs or is missing, or the suite has other knob values or seeds than the
-        metrics. Nothing is written then.
+        metrics. Nothing is written or moved then.
     """
     _, metrics, folder = read_results(name)
     known = read_json(folder / "provenance.json", "restore it from git").get("evaluations", {})
@@ -152,12 +154,17 @@ def adopt(name: str, before: pd.DataFrame) -> tuple[list[Path], int]:
     compared = _compare(before, fingerprint(name))
     runs = sum(len(group) for group in groups.values())
     note = f"{source_commit()}: {compared} of {runs} runs, of every method and benchmark, are as before"
-    renamed = {}
+    renamed, moved = {}, []
     for (pair, group), file in zip(groups.items(), evaluation_paths(groups.values()), strict=True):
         if pair in parts and place(file) not in known and not file.exists():
-            renamed[file] = _renamed(metrics, group), parts[pair]
+            rows, earlier = _renamed(metrics, group)
+            renamed[file] = rows, parts[pair]
+            moved += list(zip(earlier, group, strict=True))
     for file, (rows, part) in renamed.items():
-        write_evaluation(file, rows, part | {"adopted": [*part.get("adopted", ()), note]})
+        write_evaluation(file, rows, _noted(part, note))
+    for old, new in moved:
+        if old.predictions.exists() and not new.folder.exists():
+            _move(old, new, note)
     return list(renamed), compared
 
 
@@ -177,8 +184,8 @@ def _compare(before: pd.DataFrame, after: pd.DataFrame) -> int:
     return len(after[list(KEY)].drop_duplicates())
 
 
-def _renamed(metrics: pd.DataFrame, runs: Sequence[Run]) -> pd.DataFrame:
-    """The metrics of one method on one benchmark, with the hashes of the present runs."""
+def _renamed(metrics: pd.DataFrame, runs: Sequence[Run]) -> tuple[pd.DataFrame, list[Run]]:
+    """The metrics of one method on one benchmark under the names of the present runs; the earlier runs."""
     from fairmt.reporting.rows import rows_where
 
     rows = rows_where(metrics, benchmark=runs[0].benchmark, method=runs[0].method)
@@ -191,7 +198,22 @@ def _renamed(metrics: pd.DataFrame, runs: Sequence[Run]) -> pd.DataFrame:
             f"suite {runs[0].suite}: the metrics of {runs[0].method} on {runs[0].benchmark} {what} the run "
             f"of knob value {knob_value:g} and seed {seed}; adopt before the configuration changes"
         )
-    return rows.assign(hash8=rows["knob_value"].map({run.knob_value: run.hash8 for run in runs}))
+    hashes = dict(zip(rows["knob_value"], rows["hash8"], strict=True))
+    earlier = [replace(run, hash8=hashes[run.knob_value]) for run in runs]
+    return rows.assign(hash8=rows["knob_value"].map({run.knob_value: run.hash8 for run in runs})), earlier
+
+
+def _move(old: Run, new: Run, note: str) -> None:
+    """Give a run's folder its present name; its ``run.json`` says so."""
+    manifest = old.folder / "run.json"
+    content = read_json(manifest, "delete its folder and adopt again") | {"hash8": new.hash8}
+    write_text(manifest, json.dumps(_noted(content, note), indent=1) + "\n")
+    new.folder.parent.mkdir(parents=True, exist_ok=True)
+    old.folder.rename(new.folder)
+
+
+def _noted(content: dict[str, Any], note: str) -> dict[str, Any]:
+    return content | {"adopted": [*content.get("adopted", ()), note]}
 
 
 def _digests(run: Run) -> dict[str, str]:

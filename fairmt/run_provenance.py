@@ -26,6 +26,7 @@ def of_runs(manifests: Iterable[Path], prepared: Path) -> dict[str, Any]:
     runs = [json.loads(path.read_text(encoding="utf-8")) for path in manifests]
     meta = json.loads((prepared / "meta.json").read_text(encoding="utf-8"))
     environments = [run["environment"] for run in runs]
+    adopted = _distinct(note for run in runs for note in run.get("adopted", ()))
     return {
         "runs": len(runs),
         "seeds": _distinct(run["seed"] for run in runs),
@@ -39,7 +40,7 @@ def of_runs(manifests: Iterable[Path], prepared: Path) -> dict[str, Any]:
         "benchmarks": {
             meta["benchmark"]: {key: meta[key] for key in ("dataset", "variant", "digest", "sources")}
         },
-    }
+    } | ({"adopted": adopted} if adopted else {})
 
 
 def merge(parts: Sequence[dict[str, Any]]) -> dict[str, Any]:

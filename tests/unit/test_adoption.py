@@ -77,9 +77,11 @@ def test_a_difference_names_the_run_and_the_file(after, message):
 )
 def test_metrics_of_other_seeds_are_not_adopted(seeds, message):
     runs = [run for run in RUNS if (run.benchmark, run.method) == ("a", "m")]
-    metrics = pd.DataFrame([(run.benchmark, run.method, run.knob_value, run.seed) for run in runs])
-    metrics.columns = ["benchmark", "method", "knob_value", "seed"]
-    assert set(adoption._renamed(metrics, runs)["hash8"]) == {"am0.5", "am1"}
+    columns = ["benchmark", "method", "knob_value", "seed", "hash8"]
+    metrics = pd.DataFrame([[getattr(run, name) for name in columns] for run in runs], columns=columns)
+    present = [replace(run, hash8=f"new{run.hash8}") for run in runs]
+    rows, earlier = adoption._renamed(metrics, present)
+    assert (rows["hash8"].tolist(), earlier) == ([run.hash8 for run in present], runs)
     others = [replace(runs[0], knob_value=value, seed=seed) for value in (0.5, 1.0) for seed in seeds]
     with pytest.raises(FairMTError, match=rf"metrics of m on a {message}"):
         adoption._renamed(metrics, others)
