@@ -160,11 +160,12 @@ def adopt(name: str, before: pd.DataFrame) -> tuple[list[Path], int]:
             rows, earlier = _renamed(metrics, group)
             renamed[file] = rows, parts[pair]
             moved += list(zip(earlier, group, strict=True))
-    for file, (rows, part) in renamed.items():
-        write_evaluation(file, rows, _noted(part, note))
+    # Evaluations come last: where they are missing, the same command goes on.
     for old, new in moved:
         if old.predictions.exists() and not new.folder.exists():
             _move(old, new, note)
+    for file, (rows, part) in renamed.items():
+        write_evaluation(file, rows, _noted(part, note))
     return list(renamed), compared
 
 
