@@ -147,7 +147,7 @@ def adopt(name: str, before: pd.DataFrame) -> tuple[list[Path], int]:
         If a run of the sample differs or is missing, or the suite has other knob values or seeds than the
         metrics. Nothing is written or moved then.
     """
-    _, metrics, folder = read_results(name)
+    _, metrics, folder = read_results(name, everything=True)
     known = read_json(folder / "provenance.json", "restore it from git").get("evaluations", {})
     parts = {tuple(key.split("/")[:2]): part for key, part in known.items()}
     groups = by_method(plan_suite(name)[1])

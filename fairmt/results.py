@@ -115,7 +115,7 @@ def unpack_suite(name: str) -> tuple[list[Path], int]:
     """
     from fairmt.reporting.rows import rows_where
 
-    _, metrics, folder = read_results(name)
+    _, metrics, folder = read_results(name, everything=True)
     advice = "restore it from git"
     known = read_json(folder / "provenance.json", advice).get("evaluations", {})
     groups = by_method(plan_suite(name)[1])
@@ -159,8 +159,8 @@ def headlines(metrics: pd.DataFrame) -> dict[str, Any]:
     return nested
 
 
-def read_results(name: str) -> tuple[Suite, pd.DataFrame, Path]:
-    """A suite, its metrics (text columns as categories), and its results folder.
+def read_results(name: str, *, everything: bool = False) -> tuple[Suite, pd.DataFrame, Path]:
+    """A suite, its metrics as `fairmt.reporting.rows.read_rows` reads them, and its results folder.
 
     Raises
     ------
@@ -186,7 +186,7 @@ def read_results(name: str) -> tuple[Suite, pd.DataFrame, Path]:
             f"{path}: SHA-256: expected {pinned} (metrics_sha256 in {folder / 'provenance.json'}), found "
             f"{found}; {advice}"
         )
-    return suite, read_rows(path), folder
+    return suite, read_rows(path, everything=everything), folder
 
 
 def prune(name: str) -> list[Path]:

@@ -11,13 +11,27 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+HEADLINE = ("utility", "delta_dp", "delta_eo")
+_REPORTED = (pc.field("split") != "validation") | (
+    (pc.field("group") == "") & pc.field("metric").isin(HEADLINE)
+)
 
-def read_rows(path: Path) -> pd.DataFrame:
-    """A Parquet file with its text columns as categories."""
+
+def read_rows(path: Path, *, everything: bool = False) -> pd.DataFrame:
+    """A suite's metrics from their Parquet file, with text columns as categories.
+
+    Parameters
+    ----------
+    path : Path
+    everything : bool
+        Otherwise of the validation split only what knob values are selected by: its headline metrics, which
+        concern no group. Nothing else of it is ever shown, and it is half of the file.
+    """
     text = [field.name for field in pq.read_schema(path) if pa.types.is_large_string(field.type)]
-    return pd.read_parquet(path, read_dictionary=text)
+    return pd.read_parquet(path, read_dictionary=text, filters=None if everything else _REPORTED)
 
 
 def rows_where(metrics: pd.DataFrame, **wanted: str | Collection[str]) -> pd.DataFrame:

@@ -7,14 +7,13 @@ from collections.abc import Sequence
 import pandas as pd
 
 from fairmt.reporting.context import Context
-from fairmt.reporting.rows import rows_where
+from fairmt.reporting.rows import HEADLINE, rows_where
 from fairmt.selection import select
 from fairmt.statistics import t_factor
 
 CRITERIA = ("delta_eo", "delta_dp")
 """What a knob value can be selected for; every table has a block for each."""
 SYMBOLS = {"delta_eo": "ΔEO", "delta_dp": "ΔDP", "utility": "Utility", "delta_m": "Δm"}
-HEADLINE = ("utility", "delta_dp", "delta_eo")
 
 
 def selected_runs(metrics: pd.DataFrame, context: Context) -> pd.DataFrame:

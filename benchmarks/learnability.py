@@ -1,0 +1,101 @@
+"""What the methods of a suite learn, label by label, with the knob value that validation selects for ΔEO.
+
+    snakemake --config suite=restricted && python benchmarks/learnability.py restricted
+
+The tables have a mean over the labels of a task; here is every label. Test split, mean over seeds, from
+stored predictions; runs that are not on this machine are left out, and counted. Prints Markdown. Trains nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score
+from tabulate import tabulate
+
+from fairmt.config import read_benchmark
+from fairmt.data.prepared import SPLITS, Meta, Solution, read_meta, read_solution
+from fairmt.metrics import f1_thresholds
+from fairmt.predictions import read_predictions
+from fairmt.reporting.context import read_context
+from fairmt.reporting.evidence import Evidence
+from fairmt.results import read_results
+from fairmt.runs import Run, data_digest, plan_suite, prepared_folder
+from fairmt.tasks import Task
+
+CRITERION = "delta_eo"
+Score = tuple[str, str, str, float]
+"""Task, label, name of the score, value."""
+
+
+def selected(name: str) -> list[Run]:
+    """The runs of the knob values that a suite's tables show."""
+    suite, metrics, _ = read_results(name)
+    rows = Evidence(metrics, read_context(suite)).selected
+    rows = rows[rows["criterion"] == CRITERION]
+    chosen = set(zip(rows["benchmark"], rows["method"], rows["hash8"], strict=True))
+    return [run for run in plan_suite(name)[1] if (run.benchmark, run.method, run.hash8) in chosen]
+
+
+def scores(run: Run) -> Iterator[Score]:
+    """Scores of one run on the test split, by task and label."""
+    config = read_benchmark(run.benchmark)
+    folder = prepared_folder(run.benchmark, config, data_digest(run.benchmark, config), run.seed)
+    meta, solution = read_meta(folder), read_solution(folder)
+    ids, _, predicted = read_predictions(run.predictions, meta.tasks)
+    order = pd.Index(ids).get_indexer(solution.ids)
+    for task in meta.tasks:
+        yield from of_task(task, predicted[task.name][order], solution, meta)
+
+
+def of_task(task: Task, p: np.ndarray, solution: Solution, meta: Meta) -> Iterator[Score]:
+    """Scores of one task: accuracies and F1, or mean absolute error in the label's unit."""
+    labels = solution.labels[task.name]
+    if task.kind == "classification":
+        known = (solution.split == SPLITS.index("test")) & ~np.isnan(labels)
+        y, decided = labels[known].astype(int), p[known].argmax(1)
+        yield task.name, "", "accuracy", accuracy_score(y, decided)
+        yield task.name, "", "balanced accuracy", balanced_accuracy_score(y, decided)
+        yield task.name, "", "F1", f1_score(y, decided, average="macro")
+        return
+    validation = solution.split == SPLITS.index("validation")
+    thresholds = f1_thresholds(p[validation], labels[validation]) if task.kind == "detection" else None
+    for i, label in enumerate(task.labels):
+        known = (solution.split == SPLITS.index("test")) & ~np.isnan(labels[:, i])
+        y, own = labels[known, i], p[known, i]
+        if thresholds is None:
+            yield task.name, label, "mean absolute error", float(np.abs(y - own).mean())
+        else:
+            yield task.name, label, "accuracy", accuracy_score(y, own > 0.5)
+            yield task.name, label, "balanced accuracy", balanced_accuracy_score(y, own > 0.5)
+            yield task.name, label, "F1", f1_score(y, own >= thresholds[i])
+
+
+def main() -> None:
+    """Print a table for each benchmark of a suite."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("suite")
+    name = parser.parse_args().suite
+    runs = [run for run in selected(name) if run.knob != "none"]
+    absent = [run for run in runs if not run.predictions.exists()]
+    rows = [
+        (run.benchmark, run.method, *score)
+        for run in runs
+        if run.predictions.exists()
+        for score in scores(run)
+    ]
+    frame = pd.DataFrame(rows, columns=["benchmark", "method", "task", "label", "score", "value"])
+    for benchmark, own in frame.groupby("benchmark", sort=False):
+        wide = own.pivot_table(
+            index=["task", "label", "score"], columns="method", values="value", sort=False, observed=True
+        )
+        print(f"\n{benchmark}\n\n{tabulate(wide.reset_index(), 'keys', 'pipe', '.3f', showindex=False)}")
+    if absent:
+        print(f"\nWithout {len(absent)} of {len(runs)} runs, such as {absent[0].folder}.")
+
+
+if __name__ == "__main__":
+    main()
