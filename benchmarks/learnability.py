@@ -3,7 +3,7 @@
     snakemake --config suite=restricted && python benchmarks/learnability.py restricted
 
 The tables have a mean over the labels of a task; here is every label. Test split, mean over seeds, from
-stored predictions; runs that are not on this machine are left out, and counted. Prints Markdown. Trains nothing.
+stored predictions; runs that are not here are left out, and counted. Prints Markdown, trains nothing.
 """
 
 from __future__ import annotations
@@ -32,10 +32,11 @@ Score = tuple[str, str, str, float]
 
 
 def selected(name: str) -> list[Run]:
-    """The runs of the knob values that a suite's tables show."""
+    """The competitors' runs of the knob values that a suite's tables show."""
     suite, metrics, _ = read_results(name)
-    rows = Evidence(metrics, read_context(suite)).selected
-    rows = rows[rows["criterion"] == CRITERION]
+    context = read_context(suite)
+    rows = Evidence(metrics, context).selected
+    rows = rows[(rows["criterion"] == CRITERION) & rows["method"].isin(context.competitors)]
     chosen = set(zip(rows["benchmark"], rows["method"], rows["hash8"], strict=True))
     return [run for run in plan_suite(name)[1] if (run.benchmark, run.method, run.hash8) in chosen]
 
@@ -79,7 +80,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("suite")
     name = parser.parse_args().suite
-    runs = [run for run in selected(name) if run.knob != "none"]
+    runs = selected(name)
     absent = [run for run in runs if not run.predictions.exists()]
     rows = [
         (run.benchmark, run.method, *score)

@@ -16,6 +16,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import shutil
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -28,7 +29,7 @@ from fairmt.evaluation import IDENTITY, evaluate
 from fairmt.files import read_text, write_text
 from fairmt.integrity import read_json, write_evaluation
 from fairmt.provenance import source_commit
-from fairmt.results import place, read_results
+from fairmt.results import check_inputs, place, prepared_folders, read_results
 from fairmt.runs import Run, plan_suite
 from fairmt.training_records import MEASURED
 from fairmt.workflow import TRAINING_FILES, by_method, evaluation_paths
@@ -44,6 +45,7 @@ TYPES = {
     "method": "str",
     "knob_value": "float64",
     "seed": "int64",
+    "hash8": "str",
     "file": "str",
     "sha256": "str",
 }
@@ -69,8 +71,10 @@ def sample(runs: Iterable[Run]) -> list[Run]:
 
 
 def targets(name: str) -> list[Path]:
-    """The prediction files of a suite's `sample`, for Snakemake to make."""
-    return [run.predictions for run in sample(plan_suite(name)[1])]
+    """What Snakemake makes for a `fingerprint`: predictions of the `sample`, and data to evaluate them."""
+    runs = sample(plan_suite(name)[1])
+    prepared = {folder / "solution.safetensors" for folder in prepared_folders(runs)}
+    return [*(run.predictions for run in runs), *sorted(path for path in prepared if not path.exists())]
 
 
 def fingerprint(name: str) -> pd.DataFrame:
@@ -92,11 +96,12 @@ def fingerprint(name: str) -> pd.DataFrame:
     runs = sample(plan_suite(name)[1])
     untrained = [run.predictions for run in runs if not run.predictions.exists()]
     if untrained:
+        command = f"fairmt fingerprint {name} --targets | xargs -r snakemake --config suite={name} --"
         raise FairMTError(
             f"{untrained[0]}: no such file; {len(untrained)} of the {len(runs)} runs of the sample are "
-            f"missing; run `snakemake --config suite={name} -- $(fairmt fingerprint {name} --targets)`"
+            f"missing; run `{command}`"
         )
-    rows = [(*_key(run), file, digest) for run in runs for file, digest in _digests(run).items()]
+    rows = [(*_key(run), run.hash8, file, digest) for run in runs for file, digest in _digests(run).items()]
     return pd.DataFrame(rows, columns=list(TYPES))
 
 
@@ -144,13 +149,14 @@ def adopt(name: str, before: pd.DataFrame) -> tuple[list[Path], int]:
     Raises
     ------
     FairMTError
-        If a run of the sample differs or is missing, or the suite has other knob values or seeds than the
-        metrics. Nothing is written or moved then.
+        If ``before`` is of other runs than the metrics, a run of the sample differs or is missing, or the
+        suite has other knob values or seeds than the metrics. Nothing is written or moved then.
     """
     _, metrics, folder = read_results(name, everything=True)
     known = read_json(folder / "provenance.json", "restore it from git").get("evaluations", {})
     parts = {tuple(key.split("/")[:2]): part for key, part in known.items()}
     groups = by_method(plan_suite(name)[1])
+    _check_source(before, metrics)
     compared = _compare(before, fingerprint(name))
     runs = sum(len(group) for group in groups.values())
     note = f"{source_commit()}: {compared} of {runs} runs, of every method and benchmark, are as before"
@@ -162,11 +168,24 @@ def adopt(name: str, before: pd.DataFrame) -> tuple[list[Path], int]:
             moved += list(zip(earlier, group, strict=True))
     # Evaluations come last: where they are missing, the same command goes on.
     for old, new in moved:
-        if old.predictions.exists() and not new.folder.exists():
+        if old.predictions.exists() and not new.predictions.exists():
             _move(old, new, note)
     for file, (rows, part) in renamed.items():
         write_evaluation(file, rows, _noted(part, note))
     return list(renamed), compared
+
+
+def _check_source(before: pd.DataFrame, metrics: pd.DataFrame) -> None:
+    """Refuse a fingerprint of other runs than those that the metrics are of."""
+    keys = [*KEY, "hash8"]
+    of_metrics = set(metrics[keys].drop_duplicates().itertuples(index=False, name=None))
+    for run in before[keys].drop_duplicates().itertuples(index=False, name=None):
+        if run not in of_metrics:
+            benchmark, method, knob_value, seed, found = run
+            raise FairMTError(
+                f"{method} on {benchmark}, knob value {knob_value:g}, seed {seed}: the fingerprint is of run "
+                f"{found}, which the suite's metrics are not of; take it from the code that made them"
+            )
 
 
 def _compare(before: pd.DataFrame, after: pd.DataFrame) -> int:
@@ -176,9 +195,16 @@ def _compare(before: pd.DataFrame, after: pd.DataFrame) -> int:
     other = both[both["sha256_before"].ne(both["sha256_after"])]
     if len(other):
         first = other.iloc[0]
-        raise FairMTError(
+        where = (
             f"{first['method']} on {first['benchmark']}, knob value {first['knob_value']:g}, seed "
-            f"{first['seed']}: {first['file']}: expected SHA-256 {first['sha256_before']} as before, found "
+            f"{first['seed']}: {first['file']}"
+        )
+        if other[["sha256_before", "sha256_after"]].isna().any(axis=None):
+            raise FairMTError(
+                f"{where}: in one of the two fingerprints only: the suite has changed in between"
+            )
+        raise FairMTError(
+            f"{where}: expected SHA-256 {first['sha256_before']} as before, found "
             f"{first['sha256_after']}; {len(other)} of {len(both)} such files differ, so the suite has to be "
             "trained again"
         )
@@ -205,10 +231,13 @@ def _renamed(metrics: pd.DataFrame, runs: Sequence[Run]) -> tuple[pd.DataFrame, 
 
 
 def _move(old: Run, new: Run, note: str) -> None:
-    """Give a run's folder its present name; its ``run.json`` says so."""
+    """Give a complete run's folder its present name; its ``run.json`` says so."""
     manifest = old.folder / "run.json"
-    content = read_json(manifest, "delete its folder and adopt again") | {"hash8": new.hash8}
-    write_text(manifest, json.dumps(_noted(content, note), indent=1) + "\n")
+    content = read_json(manifest, "delete its folder and adopt again")
+    if content["hash8"] != new.hash8:
+        write_text(manifest, json.dumps(_noted(content, note) | {"hash8": new.hash8}, indent=1) + "\n")
+    if new.folder.exists():
+        shutil.rmtree(new.folder)  # of a training that was cut short
     new.folder.parent.mkdir(parents=True, exist_ok=True)
     old.folder.rename(new.folder)
 
@@ -219,6 +248,7 @@ def _noted(content: dict[str, Any], note: str) -> dict[str, Any]:
 
 def _digests(run: Run) -> dict[str, str]:
     """SHA-256 of what a run left, by file; ``run.json`` has its times and is no part of it."""
+    check_inputs([run])
     found = [run.folder / file for file in TRAINING_FILES if file != "run.json"]
     digests = {file.name: _sha256(file.read_bytes()) for file in found if file.exists()}
     rows = evaluate([run])

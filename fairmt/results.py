@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import shutil
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +23,7 @@ from fairmt.integrity import (
     write_evaluation,
 )
 from fairmt.run_provenance import merge, of_runs
-from fairmt.runs import PREPARED, RESULTS, data_digest, plan_suite, prepared_folder
+from fairmt.runs import PREPARED, RESULTS, Run, data_digest, plan_suite, prepared_folder
 from fairmt.workflow import by_method, evaluation_paths
 from fairmt.yaml_files import choose
 
@@ -45,19 +47,44 @@ def evaluate_method(suite: str, benchmark: str, method: str, out: Path) -> None:
     pairs = ["/".join(pair) for pair in groups]
     choose(f"{benchmark}/{method}", pairs, "benchmark/method", f"suite {suite}")
     runs = groups[benchmark, method]
-    config = read_benchmark(benchmark)
-    digest = data_digest(benchmark, config)
-    for folder in sorted({prepared_folder(benchmark, config, digest, run.seed) for run in runs}):
-        check_prepared(folder, solution=True)
-    manifests = [run.folder / "run.json" for run in runs]
-    for run, manifest in zip(runs, manifests, strict=True):
-        check_predictions(run.predictions)
-        check_manifest(manifest)
+    folders = check_inputs(runs)
     if out.is_dir():
         raise FairMTError(f"--out: expected a file, found the folder {out}")
     make_folder(out.parent)
-    provenance = of_runs(manifests, prepared_folder(benchmark, config, digest, seed=0))
+    provenance = of_runs([run.folder / "run.json" for run in runs], folders[0])
     write_evaluation(out, evaluate(runs), provenance)
+
+
+def prepared_folders(runs: Iterable[Run]) -> list[Path]:
+    """The prepared folder of each run."""
+    read_config = functools.cache(read_benchmark)
+    digest = functools.cache(lambda benchmark: data_digest(benchmark, read_config(benchmark)))
+    return [
+        prepared_folder(run.benchmark, read_config(run.benchmark), digest(run.benchmark), run.seed)
+        for run in runs
+    ]
+
+
+def check_inputs(runs: Sequence[Run]) -> list[Path]:
+    """Check the files that the evaluation of some runs reads.
+
+    Returns
+    -------
+    list of Path
+        The prepared folder of each run.
+
+    Raises
+    ------
+    FairMTError
+        If a file is missing or broken.
+    """
+    folders = prepared_folders(runs)
+    for folder in sorted(set(folders)):
+        check_prepared(folder, solution=True)
+    for run in runs:
+        check_predictions(run.predictions)
+        check_manifest(run.folder / "run.json")
+    return folders
 
 
 def gather_suite(name: str) -> None:

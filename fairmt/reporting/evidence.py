@@ -18,9 +18,7 @@ from fairmt.training_records import TRAINING
 HEAD_ABSORPTION = "head_absorption"
 _TASK_METRICS = (*HEADLINE, *(f"{criterion}_floor" for criterion in CRITERIA))
 _NO_TASKS = pd.DataFrame(index=pd.Index([], dtype="int64", name="seed"), dtype=float)
-_NO_FRONT = pd.DataFrame(
-    index=pd.MultiIndex.from_arrays([[], []], names=["seed", "knob_value"]), columns=HEADLINE, dtype=float
-)
+_NO_FRONT = pd.DataFrame(index=pd.MultiIndex.from_arrays([[], []], names=["seed", "knob_value"]), dtype=float)
 """What a method without results has."""
 
 
@@ -116,7 +114,7 @@ class Evidence:
 
     def front(self, benchmark: str, method: str, criterion: str) -> pd.DataFrame:
         """Mean over tasks of utility and gap on the test split: rows (seed, knob_value)."""
-        return self._fronts.get((benchmark, method), _NO_FRONT)[["utility", criterion]]
+        return self._fronts.get((benchmark, method), _NO_FRONT).reindex(columns=["utility", criterion])
 
     @cached_property
     def _left_out(self) -> dict[tuple[str, str, str], dict[str, str]]:

@@ -72,7 +72,8 @@ def task_changes(
     Of the gap's own change, tasks that tell nothing about it are left out. NaN if that leaves none.
     """
     after, before = (evidence.tasks(benchmark, name, criterion, metric) for name in (method, reference))
-    after, before = after.align(before, join="inner")
+    after, before = after.align(before, join="inner", axis=0)
+    before = before.reindex(columns=after.columns)
     left_out = evidence.left_out(benchmark, reference, criterion) if metric == criterion else {}
     kept = ~after.columns.isin(list(left_out))
     changes = mean_relative_change(after.to_numpy()[:, kept], before.to_numpy()[:, kept])

@@ -1,5 +1,6 @@
 """Which runs decide whether results stay, and what makes the decision fail."""
 
+import json
 from dataclasses import replace
 
 import pandas as pd
@@ -34,7 +35,10 @@ def test_the_sample_is_the_same_whatever_the_code_and_the_order():
 
 
 FINGERPRINT = pd.DataFrame(
-    [("a", "m", 0.5, 0, "predictions.parquet", "11"), ("b", "n", 1.0, 1, "predictions.parquet", "22")],
+    [
+        ("a", "m", 0.5, 0, "am0.5", "predictions.parquet", "11"),
+        ("b", "n", 1.0, 1, "bn1", "predictions.parquet", "22"),
+    ],
     columns=list(adoption.TYPES),
 )
 
@@ -49,7 +53,7 @@ def test_a_fingerprint_comes_back_as_it_was(tmp_path):
     [
         ("", "expected a file of `fairmt fingerprint`"),
         ("method,sha256\nm,11\n", "columns: expected benchmark, method, .* found method, sha256"),
-        ("benchmark,method,knob_value,seed,file,sha256\na,m,much,0,f,1\n", "expected a file of .*much"),
+        (f"{','.join(adoption.TYPES)}\na,m,much,0,h,f,1\n", "expected a file of .*much"),
     ],
 )
 def test_another_file_is_no_fingerprint(tmp_path, text, message):
@@ -62,14 +66,39 @@ def test_another_file_is_no_fingerprint(tmp_path, text, message):
     ("after", "message"),
     [
         (FINGERPRINT.assign(sha256=["11", "23"]), "n on b, knob value 1, seed 1: predictions.parquet: .*23"),
-        (FINGERPRINT.iloc[:1], "n on b, knob value 1, seed 1: .* 1 of 2 such files differ"),
-        (FINGERPRINT.assign(seed=[0, 2]), "n on b, knob value 1, seed 1: .* 2 of 3 such files differ"),
+        (FINGERPRINT.iloc[:1], "n on b, knob value 1, seed 1: predictions.parquet: in one of the two"),
+        (FINGERPRINT.assign(seed=[0, 2]), "n on b, knob value 1, seed 1: predictions.parquet: in one of the"),
     ],
 )
 def test_a_difference_names_the_run_and_the_file(after, message):
     assert adoption._compare(FINGERPRINT, FINGERPRINT) == 2
     with pytest.raises(FairMTError, match=message):
         adoption._compare(FINGERPRINT, after)
+
+
+def test_a_fingerprint_of_other_runs_than_the_metrics_is_refused():
+    """Such as one that was taken after the edit: the same runs twice are always alike."""
+    columns = ["benchmark", "method", "knob_value", "seed", "hash8"]
+    metrics = pd.DataFrame([[getattr(run, name) for name in columns] for run in RUNS], columns=columns)
+    adoption._check_source(FINGERPRINT, metrics)
+    with pytest.raises(FairMTError, match="n on b, knob value 1, seed 1: the fingerprint is of run new,"):
+        adoption._check_source(FINGERPRINT.assign(hash8=["am0.5", "new"]), metrics)
+
+
+@pytest.mark.parametrize("at", ["the start", "the rename", "nothing"])
+def test_a_move_that_was_cut_short_goes_on(monkeypatch, tmp_path, at):
+    monkeypatch.setattr("fairmt.runs.RESULTS", tmp_path)
+    old, new = RUNS[0], replace(RUNS[0], hash8="new")
+    old.folder.mkdir(parents=True)
+    manifest = {"hash8": "new", "adopted": ["note"]} if at == "the rename" else {"hash8": old.hash8}
+    (old.folder / "run.json").write_text(json.dumps(manifest))
+    if at == "the start":
+        new.folder.mkdir(parents=True)
+        (new.folder / "checkpoint.safetensors").touch()
+    adoption._move(old, new, "note")
+    assert not old.folder.exists()
+    assert [path.name for path in new.folder.iterdir()] == ["run.json"]
+    assert json.loads((new.folder / "run.json").read_text()) == {"hash8": "new", "adopted": ["note"]}
 
 
 @pytest.mark.parametrize(

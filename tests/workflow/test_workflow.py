@@ -224,11 +224,18 @@ def test_an_edit_that_changes_no_number_keeps_the_metrics(finished, tmp_path):
 
     finished.edit("baselines/diff_eodd/method.py", line, "losses.sum() + 1 * self.lam")
     untrained = finished.run("fairmt", "adopt", "tiny", before)
-    assert "1 of the 4 runs of the sample are missing; run `snakemake" in untrained.stderr
+    assert "1 of the 4 runs of the sample are missing; run `fairmt fingerprint" in untrained.stderr
     sample = finished.run("fairmt", "fingerprint", "tiny", "--targets").stdout.split()
     finished.snakemake("--", *sample)
     done = finished.run("fairmt", "adopt", "tiny", before)
     assert done.stdout == "tiny: 4 runs are as before, 1 evaluations adopted\n", done.stderr
+    # Cut short before the evaluation was there: the same command goes on.
+    for path in evaluations.rglob("*.parquet"):
+        path.unlink()
+    assert "1 evaluations adopted" in finished.do("fairmt", "adopt", "tiny", before)
+    manifests = finished.folder.glob("results/tiny/runs/tiny/diff_eodd/*/seed*/run.json")
+    notes = [json.loads(path.read_text()).get("adopted", []) for path in manifests]
+    assert sorted(map(len, notes)) == [0, 0, 1]  # the sample before and after, and what moved
     assert "3 evaluations unpacked, 0 to be made" in finished.run("fairmt", "unpack", "tiny").stdout
     assert finished.planned() == {"gather": 1, "table": 1, "figure": 1, "claims": 1, "html": 1}
     assert len(finished.predictions("tiny/diff_eodd")) == 2 + 1  # two adopted, and one twice
@@ -245,6 +252,10 @@ def test_an_edit_that_changes_no_number_keeps_the_metrics(finished, tmp_path):
     [adopted] = [key for key, part in provenance["evaluations"].items() if "adopted" in part]
     assert adopted.startswith("tiny/diff_eodd/")
 
+    stale = finished.run("fairmt", "adopt", "tiny", before)
+    assert "diff_eodd on tiny" in stale.stderr
+    assert "which the suite's metrics are not of" in stale.stderr
+    finished.do("fairmt", "fingerprint", "tiny", "--out", before)
     finished.edit("baselines/diff_eodd/method.py", "1 * self.lam", "2 * self.lam")
     finished.snakemake("--", *finished.run("fairmt", "fingerprint", "tiny", "--targets").stdout.split())
     shutil.rmtree(evaluations)
