@@ -10,20 +10,20 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score
 from tabulate import tabulate
 
-from fairmt.config import read_benchmark
-from fairmt.data.prepared import SPLITS, Meta, Solution, read_meta, read_solution
+from fairmt.data.prepared import SPLITS, Solution, read_meta, read_solution
 from fairmt.metrics import f1_thresholds
 from fairmt.predictions import read_predictions
 from fairmt.reporting.context import read_context
 from fairmt.reporting.evidence import Evidence
-from fairmt.results import read_results
-from fairmt.runs import Run, data_digest, plan_suite, prepared_folder
+from fairmt.results import prepared_folders, read_results
+from fairmt.runs import Run, plan_suite
 from fairmt.tasks import Task
 
 CRITERION = "delta_eo"
@@ -41,18 +41,16 @@ def selected(name: str) -> list[Run]:
     return [run for run in plan_suite(name)[1] if (run.benchmark, run.method, run.hash8) in chosen]
 
 
-def scores(run: Run) -> Iterator[Score]:
-    """Scores of one run on the test split, by task and label."""
-    config = read_benchmark(run.benchmark)
-    folder = prepared_folder(run.benchmark, config, data_digest(run.benchmark, config), run.seed)
+def scores(run: Run, folder: Path) -> Iterator[Score]:
+    """Scores of one run on the test split, by task and label; ``folder`` has its prepared data."""
     meta, solution = read_meta(folder), read_solution(folder)
     ids, _, predicted = read_predictions(run.predictions, meta.tasks)
     order = pd.Index(ids).get_indexer(solution.ids)
     for task in meta.tasks:
-        yield from of_task(task, predicted[task.name][order], solution, meta)
+        yield from of_task(task, predicted[task.name][order], solution)
 
 
-def of_task(task: Task, p: np.ndarray, solution: Solution, meta: Meta) -> Iterator[Score]:
+def of_task(task: Task, p: np.ndarray, solution: Solution) -> Iterator[Score]:
     """Scores of one task: accuracies and F1, or mean absolute error in the label's unit."""
     labels = solution.labels[task.name]
     if task.kind == "classification":
@@ -81,12 +79,12 @@ def main() -> None:
     parser.add_argument("suite")
     name = parser.parse_args().suite
     runs = selected(name)
-    absent = [run for run in runs if not run.predictions.exists()]
+    present = [run for run in runs if run.predictions.exists()]
+    absent = [run for run in runs if run not in present]
     rows = [
         (run.benchmark, run.method, *score)
-        for run in runs
-        if run.predictions.exists()
-        for score in scores(run)
+        for run, folder in zip(present, prepared_folders(present), strict=True)
+        for score in scores(run, folder)
     ]
     frame = pd.DataFrame(rows, columns=["benchmark", "method", "task", "label", "score", "value"])
     for benchmark, own in frame.groupby("benchmark", sort=False):

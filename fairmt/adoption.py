@@ -23,6 +23,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fairmt.data.fetch import sha256_of
 from fairmt.digest import hash8
 from fairmt.errors import FairMTError
 from fairmt.evaluation import IDENTITY, evaluate
@@ -91,9 +92,12 @@ def fingerprint(name: str) -> pd.DataFrame:
     FairMTError
         If a run of the sample has not been trained, or its files are broken.
     """
+    return _fingerprint(name, sample(plan_suite(name)[1]))
+
+
+def _fingerprint(name: str, runs: Sequence[Run]) -> pd.DataFrame:
     import pandas as pd
 
-    runs = sample(plan_suite(name)[1])
     untrained = [run.predictions for run in runs if not run.predictions.exists()]
     if untrained:
         command = f"fairmt fingerprint {name} --targets | xargs -r snakemake --config suite={name} --"
@@ -101,6 +105,7 @@ def fingerprint(name: str) -> pd.DataFrame:
             f"{untrained[0]}: no such file; {len(untrained)} of the {len(runs)} runs of the sample are "
             f"missing; run `{command}`"
         )
+    check_inputs(runs)
     rows = [(*_key(run), run.hash8, file, digest) for run in runs for file, digest in _digests(run).items()]
     return pd.DataFrame(rows, columns=list(TYPES))
 
@@ -155,11 +160,11 @@ def adopt(name: str, before: pd.DataFrame) -> tuple[list[Path], int]:
     _, metrics, folder = read_results(name, everything=True)
     known = read_json(folder / "provenance.json", "restore it from git").get("evaluations", {})
     parts = {tuple(key.split("/")[:2]): part for key, part in known.items()}
-    groups = by_method(plan_suite(name)[1])
+    runs = plan_suite(name)[1]
+    groups = by_method(runs)
     _check_source(before, metrics)
-    compared = _compare(before, fingerprint(name))
-    runs = sum(len(group) for group in groups.values())
-    note = f"{source_commit()}: {compared} of {runs} runs, of every method and benchmark, are as before"
+    compared = _compare(before, _fingerprint(name, sample(runs)))
+    note = f"{source_commit()}: {compared} of {len(runs)} runs, of every method and benchmark, are as before"
     renamed, moved = {}, []
     for (pair, group), file in zip(groups.items(), evaluation_paths(groups.values()), strict=True):
         if pair in parts and place(file) not in known and not file.exists():
@@ -248,17 +253,12 @@ def _noted(content: dict[str, Any], note: str) -> dict[str, Any]:
 
 def _digests(run: Run) -> dict[str, str]:
     """SHA-256 of what a run left, by file; ``run.json`` has its times and is no part of it."""
-    check_inputs([run])
     found = [run.folder / file for file in TRAINING_FILES if file != "run.json"]
-    digests = {file.name: _sha256(file.read_bytes()) for file in found if file.exists()}
+    digests = {file.name: sha256_of(file) for file in found if file.exists()}
     rows = evaluate([run])
     rows = rows[~rows["metric"].isin(MEASURED)].drop(columns=[*IDENTITY])
-    return digests | {METRICS: _sha256(rows.to_csv(index=False).encode())}
+    return digests | {METRICS: hashlib.sha256(rows.to_csv(index=False).encode()).hexdigest()}
 
 
 def _key(run: Run) -> tuple[str | float | int, ...]:
     return tuple(getattr(run, field) for field in KEY)
-
-
-def _sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()

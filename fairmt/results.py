@@ -30,8 +30,6 @@ from fairmt.yaml_files import choose
 if TYPE_CHECKING:
     import pandas as pd
 
-HEADLINES = ("utility", "delta_dp", "delta_eo")
-
 
 def evaluate_method(suite: str, benchmark: str, method: str, out: Path) -> None:
     """Write the metrics of all runs of one method on one benchmark of a suite.
@@ -171,11 +169,13 @@ def headlines(metrics: pd.DataFrame) -> dict[str, Any]:
     """
     import pandas as pd
 
+    from fairmt.reporting.rows import HEADLINE
+
     rows = metrics[
         (metrics["split"] == "test")
         & (metrics["task"] == "mean")
         & (metrics["group"] == "")
-        & metrics["metric"].isin(HEADLINES)
+        & metrics["metric"].isin(HEADLINE)
     ]
     keys = ["benchmark", "method", "knob_value", "metric", "attribute"]
     nested: dict[str, Any] = {}
