@@ -22,8 +22,8 @@ from fairmt.metrics import f1_thresholds
 from fairmt.predictions import read_predictions
 from fairmt.reporting.context import read_context
 from fairmt.reporting.evidence import Evidence
-from fairmt.results import prepared_folders, read_results
-from fairmt.runs import Run, plan_suite
+from fairmt.results import read_results
+from fairmt.runs import Run, plan_suite, prepared_folders
 from fairmt.tasks import Task
 
 CRITERION = "delta_eo"

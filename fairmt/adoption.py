@@ -30,8 +30,8 @@ from fairmt.evaluation import IDENTITY, evaluate
 from fairmt.files import read_text, write_text
 from fairmt.integrity import read_json, write_evaluation
 from fairmt.provenance import source_commit
-from fairmt.results import check_inputs, place, prepared_folders, read_results
-from fairmt.runs import Run, plan_suite
+from fairmt.results import check_inputs, place, read_results
+from fairmt.runs import Run, plan_suite, prepared_folders
 from fairmt.training_records import MEASURED
 from fairmt.workflow import TRAINING_FILES, by_method, evaluation_paths
 

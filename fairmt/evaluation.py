@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from fairmt.config import read_benchmark
 from fairmt.data.prepared import SPLITS, Meta, Solution, read_meta, read_solution
 from fairmt.errors import FairMTError
 from fairmt.metrics import (
@@ -26,7 +24,7 @@ from fairmt.metrics import (
 )
 from fairmt.metrics.benefits import BENEFIT
 from fairmt.predictions import has_diverged, read_predictions
-from fairmt.runs import Run, data_digest, prepared_folder
+from fairmt.runs import Run, prepared_folders
 from fairmt.tasks import Task
 from fairmt.training_records import training_rows
 
@@ -58,11 +56,8 @@ def evaluate(runs: Sequence[Run]) -> pd.DataFrame:
     FairMTError
         As `evaluate_run` and `fairmt.training_records.training_rows`.
     """
-    read_config = functools.cache(read_benchmark)
-    digest = functools.cache(lambda benchmark: data_digest(benchmark, read_config(benchmark)))
     frames = []
-    for run in runs:
-        folder = prepared_folder(run.benchmark, read_config(run.benchmark), digest(run.benchmark), run.seed)
+    for run, folder in zip(runs, prepared_folders(runs), strict=True):
         trained = pd.DataFrame(training_rows(run.folder, read_meta(folder)), columns=list(COLUMNS))
         frame = pd.concat([evaluate_run(run.predictions, folder), trained.astype(TYPES)])
         identity = {name: getattr(run, name) for name in IDENTITY}

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +22,7 @@ from fairmt.integrity import (
     write_evaluation,
 )
 from fairmt.run_provenance import merge, of_runs
-from fairmt.runs import PREPARED, RESULTS, Run, data_digest, plan_suite, prepared_folder
+from fairmt.runs import PREPARED, RESULTS, Run, data_digest, plan_suite, prepared_folders
 from fairmt.workflow import by_method, evaluation_paths
 from fairmt.yaml_files import choose
 
@@ -51,16 +50,6 @@ def evaluate_method(suite: str, benchmark: str, method: str, out: Path) -> None:
     make_folder(out.parent)
     provenance = of_runs([run.folder / "run.json" for run in runs], folders[0])
     write_evaluation(out, evaluate(runs), provenance)
-
-
-def prepared_folders(runs: Iterable[Run]) -> list[Path]:
-    """The prepared folder of each run."""
-    read_config = functools.cache(read_benchmark)
-    digest = functools.cache(lambda benchmark: data_digest(benchmark, read_config(benchmark)))
-    return [
-        prepared_folder(run.benchmark, read_config(run.benchmark), digest(run.benchmark), run.seed)
-        for run in runs
-    ]
 
 
 def check_inputs(runs: Sequence[Run]) -> list[Path]:

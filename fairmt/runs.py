@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,7 +69,7 @@ def plan(suite: Suite, cards: dict[str, Card], benchmarks: dict[str, dict[str, A
     codes = {folder: method_code(card) for folder, card in {card.folder: card for card in chosen}.items()}
     runs = []
     for benchmark, config in benchmarks.items():
-        data = data_digest(benchmark, config)
+        data, trunk = data_digest(benchmark, config), trunk_code(config)
         kinds = {task["kind"] for task in config["tasks"].values()}
         _check_reference(cards[suite.reference], kinds, source)
         scope = suite.scope(benchmark)
@@ -75,7 +77,7 @@ def plan(suite: Suite, cards: dict[str, Card], benchmarks: dict[str, dict[str, A
             if card.lacks(kinds) or card.name not in scope.methods:
                 continue
             for value in card.chosen_knob_values(scope.knobs):
-                digest = run_hash(benchmark, config, data, card, value, codes[card.folder])
+                digest = run_hash(benchmark, config, data, card, value, codes[card.folder], trunk)
                 runs += [
                     Run(suite.name, benchmark, card.name, card.knob, value, digest, seed)
                     for seed in range(_seeds(card, config, scope.seeds))
@@ -102,8 +104,13 @@ def method_code(card: Card) -> str:
     return code_digest(module_file(_entry(card)), *card.code)
 
 
+def trunk_code(config: dict[str, Any]) -> str:
+    """Digest of the code of a benchmark's trunk."""
+    return code_digest(module_file(f"fairmt.models.trunks.{config['model']['trunk']}"))
+
+
 def run_hash(
-    benchmark: str, config: dict[str, Any], data: str, card: Card, knob_value: float, code: str
+    benchmark: str, config: dict[str, Any], data: str, card: Card, knob_value: float, code: str, trunk: str
 ) -> str:
     """Hash of all that determines a run but its seed: configuration, data and code.
 
@@ -117,6 +124,8 @@ def run_hash(
         The method at one knob value.
     code : str
         Its `method_code`.
+    trunk : str
+        The benchmark's `trunk_code`.
     """
     return hash8(
         benchmark,
@@ -126,7 +135,7 @@ def run_hash(
         card.method_params(knob_value),
         card.learning_rate_factor(knob_value),
         code,
-        code_digest(module_file(f"fairmt.models.trunks.{config['model']['trunk']}")),
+        trunk,
     )
 
 
@@ -177,6 +186,16 @@ def prepared_folder(benchmark: str, config: dict[str, Any], data: str, seed: int
     """
     folder = PREPARED / benchmark / data
     return folder / f"split{seed}" if is_redrawn(config) else folder
+
+
+def prepared_folders(runs: Iterable[Run]) -> list[Path]:
+    """The prepared folder of each run."""
+    read_config = functools.cache(read_benchmark)
+    digest = functools.cache(lambda benchmark: data_digest(benchmark, read_config(benchmark)))
+    return [
+        prepared_folder(run.benchmark, read_config(run.benchmark), digest(run.benchmark), run.seed)
+        for run in runs
+    ]
 
 
 def _seeds(card: Card, config: dict[str, Any], seeds: int) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 from fairmt.config import read_benchmark
 from fairmt.errors import FairMTError
 from fairmt.methods.registry import Card, get_card
-from fairmt.runs import data_digest, method_code, prepared_folder, run_hash
+from fairmt.runs import data_digest, method_code, prepared_folder, run_hash, trunk_code
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def identify(
     if card.learning_rate_factor(value) <= 0:
         raise FairMTError(f"{method}: knob {card.knob}: expected a positive factor, found {value:g}")
     data = data_digest(benchmark, config)
-    found = run_hash(benchmark, config, data, card, value, method_code(card))
+    found = run_hash(benchmark, config, data, card, value, method_code(card), trunk_code(config))
     if expected_hash not in (None, found):
         raise FairMTError(
             f"{method} on {benchmark}: hash: expected {expected_hash}, found {found}: code or configuration "

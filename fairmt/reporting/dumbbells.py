@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -27,7 +28,7 @@ _SPAN = 4.0
 _CRITERION = "delta_eo"
 
 
-def group_points(evidence: Evidence) -> pd.DataFrame:
+def group_points(evidence: Evidence, benchmarks: Collection[str]) -> pd.DataFrame:
     """The dumbbells: mean utility per group and task, in percent, under the reference and a method.
 
     Knob values are those selected for ΔEO; groups are those of the training attribute.
@@ -39,6 +40,7 @@ def group_points(evidence: Evidence) -> pd.DataFrame:
         95 % t interval of the change, paired by seed, excludes 0.
     """
     context, rows = evidence.context, evidence.selected
+    rows = rows[rows["benchmark"].isin(list(benchmarks))]
     rows = rows[
         (rows["criterion"] == _CRITERION)
         & (rows["metric"] == "utility")
@@ -62,7 +64,7 @@ def group_points(evidence: Evidence) -> pd.DataFrame:
 
 def draw_groups(evidence: Evidence, page: Page) -> Figure:
     """Draw the dumbbells; every benchmark has a block of panels, one per task."""
-    points, context = group_points(evidence), evidence.context.on(page.parts)
+    points, context = group_points(evidence, page.parts), evidence.context.on(page.parts)
     methods = [name for name in page.methods if name != context.suite.reference]
     columns = min(_COLUMNS, max(len(info.tasks) for info in context.benchmarks.values()))
     groups = {
@@ -113,8 +115,8 @@ def _draw_panel(axis: Axes, panel: pd.DataFrame, methods: list[str], groups: lis
     axis.set_ylim(max(len(methods), 1) - 0.5, -0.5)
     axis.grid(axis="y", visible=False)
     axis.xaxis.set_major_locator(MaxNLocator(7, steps=[1, 2, 5, 10]))
-    for edge in range(1, len(methods)):
-        axis.axhline(edge - 0.5, color="#DDDDDD", linewidth=0.5, zorder=1)
+    edges = [edge - 0.5 for edge in range(1, len(methods))]
+    axis.hlines(edges, 0, 1, transform=axis.get_yaxis_transform(), colors="#DDDDDD", linewidth=0.5, zorder=1)
 
 
 def _widen(axis: Axes) -> None:

@@ -112,6 +112,13 @@ class Evidence:
         ]
         return rows.set_index("seed")["value"]
 
+    @cached_property
+    def points(self) -> pd.DataFrame:
+        """All fronts: rows (benchmark, method, seed, knob_value), a column per headline metric."""
+        rows = headline(self.rows(split="test", task="mean", metric=HEADLINE), self.context)
+        keys = ["benchmark", "method", "seed", "knob_value"]
+        return rows.pivot(index=keys, columns="metric", values="value")
+
     def front(self, benchmark: str, method: str, criterion: str) -> pd.DataFrame:
         """Mean over tasks of utility and gap on the test split: rows (seed, knob_value)."""
         return self._fronts.get((benchmark, method), _NO_FRONT).reindex(columns=["utility", criterion])
@@ -133,14 +140,13 @@ class Evidence:
         rows = headline(self.selected, self.context)
         rows = rows[(rows["task"] != "mean") & rows["metric"].isin(_TASK_METRICS)]
         keys = ["method", "criterion", "metric"]
-        # The tasks are the benchmark's, whatever the method.
-        return {
-            (benchmark, *key): part.droplevel(keys)
-            for benchmark, own in rows.groupby("benchmark")
-            for key, part in own.pivot(index=[*keys, "seed"], columns="task", values="value").groupby(
-                level=keys
-            )
-        }
+        parts: dict[tuple, pd.DataFrame] = {}
+        for benchmark, own in rows.groupby("benchmark"):
+            # The tasks are the benchmark's, whatever the method.
+            wide = own.pivot(index=[*keys, "seed"], columns="task", values="value").reset_index(keys)
+            by_key = wide.drop(columns=keys).groupby([wide[name] for name in keys])
+            parts |= {(benchmark, *key): part for key, part in by_key}
+        return parts
 
     @cached_property
     def _benefit_rows(self) -> dict[tuple, pd.DataFrame]:
@@ -150,10 +156,8 @@ class Evidence:
 
     @cached_property
     def _fronts(self) -> dict[tuple, pd.DataFrame]:
-        rows = headline(self.rows(split="test", task="mean", metric=HEADLINE), self.context)
         keys = ["benchmark", "method"]
-        points = rows.pivot(index=[*keys, "seed", "knob_value"], columns="metric", values="value")
-        return {key: part.droplevel(keys) for key, part in points.groupby(level=keys)}
+        return {key: part.droplevel(keys) for key, part in self.points.groupby(level=keys)}
 
     @cached_property
     def _absorption(self) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -23,7 +24,7 @@ _DASHES = ((0, ()), (0, (5, 1.5)), (0, (3, 1, 1, 1)), (0, (1, 1)), (0, (8, 3)))
 """One per knob value, in increasing order."""
 
 
-def training_curves(evidence: Evidence) -> pd.DataFrame:
+def training_curves(evidence: Evidence, benchmarks: Collection[str]) -> pd.DataFrame:
     """The curves: mean and 95 % t interval over seeds at each stored step.
 
     Returns
@@ -32,7 +33,7 @@ def training_curves(evidence: Evidence) -> pd.DataFrame:
         Columns benchmark, method, knob, knob_value, quantity (of `TRACED`), step, mean, low, high; without
         the steps at which a method has no such quantity yet.
     """
-    rows = evidence.rows(split=TRAINING, method=evidence.context.competitors)
+    rows = evidence.rows(split=TRAINING, benchmark=benchmarks, method=evidence.context.competitors)
     found = rows["metric"].str.extract(rf"^{HISTORY}(?P<quantity>.+)@(?P<step>\d+)$")
     rows = rows.join(found).dropna(subset=["step", "value"]).astype({"step": int})
     return summarise(rows, ["benchmark", "method", "knob", "knob_value", "quantity", "step"])
@@ -40,10 +41,10 @@ def training_curves(evidence: Evidence) -> pd.DataFrame:
 
 def draw_training(evidence: Evidence, page: Page) -> Figure:
     """Draw the curves; benchmarks are rows, the multiplier and the constraint are columns."""
-    curves = training_curves(evidence)
+    curves = training_curves(evidence, page.parts)
     context = evidence.context.on(page.parts)
     methods = [name for name in page.methods if name in set(curves["method"])]
-    style = styles(methods)
+    style, dashes = styles(methods), _dashes(curves[curves["method"].isin(methods)])
     figure = Figure(figsize=(WIDTH, _PANEL_HEIGHT * len(page.parts) + 0.9), layout="constrained")
     axes = figure.subplots(len(page.parts), len(TRACED), squeeze=False)
     for row, (name, info) in zip(axes, context.benchmarks.items(), strict=True):
@@ -53,11 +54,11 @@ def draw_training(evidence: Evidence, page: Page) -> Figure:
             axis.set_title(f"{name} ({info.attribute})")
             axis.set_ylabel(_LABELS[quantity])
             axis.set_xlabel("step")
-            _draw_panel(axis, panel, {method: style[method].colour for method in methods})
+            _draw_panel(axis, panel, {method: style[method].colour for method in methods}, dashes)
     handles = [Line2D([], [], color=style[name].colour, linewidth=1.4, label=name) for name in methods]
     handles += [
         Line2D([], [], color="#444444", linestyle=dash, linewidth=1.0, label=f"{knob} = {value:g}")
-        for (knob, value), dash in _dashes(curves).items()
+        for (knob, value), dash in dashes.items()
     ]
     if handles:
         figure.legend(handles=handles, loc="outside lower center", ncols=7, frameon=False)
@@ -67,11 +68,12 @@ def draw_training(evidence: Evidence, page: Page) -> Figure:
     return figure
 
 
-def _draw_panel(axis: Axes, panel: pd.DataFrame, colours: dict[str, str]) -> None:
+def _draw_panel(
+    axis: Axes, panel: pd.DataFrame, colours: dict[str, str], dashes: dict[tuple[str, float], tuple]
+) -> None:
     if panel.empty:
         leave_empty(axis, "no method logs it here")
         return
-    dashes = _dashes(panel)
     for (method, knob, value), curve in panel.groupby(["method", "knob", "knob_value"], sort=False):
         curve = curve.sort_values("step")
         axis.plot(

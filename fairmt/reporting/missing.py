@@ -8,7 +8,7 @@ from fairmt.reporting.context import Context
 from fairmt.reporting.evidence import Evidence
 from fairmt.reporting.frames import main_table
 from fairmt.reporting.layout import Cell, Section
-from fairmt.reporting.printing import number, records, split
+from fairmt.reporting.printing import number, split, spread
 from fairmt.reporting.summary import SYMBOLS
 
 SHOWN = (("delta_eo", "utility"), ("delta_eo", "delta_eo"), ("delta_dp", "delta_dp"))
@@ -49,7 +49,7 @@ def missing_sections(table: pd.DataFrame, context: Context) -> list[Section]:
         }
         for criterion, metric in SHOWN:
             rows, controls = split(
-                _by_benchmark(block[block["criterion"] == criterion], metric),
+                spread(block[block["criterion"] == criterion], "benchmark", metric, ("method", "control")),
                 lambda row, names=tuple(columns): [  # type: ignore[misc]
                     Cell(row["method"]),
                     *(number(row, name) for name in names),
@@ -58,14 +58,3 @@ def missing_sections(table: pd.DataFrame, context: Context) -> list[Section]:
             title = f"{family}: {SYMBOLS[metric]}; knob selected for {SYMBOLS[criterion]}"
             sections.append(Section(title, ("Method", *columns.values()), rows, controls))
     return sections
-
-
-def _by_benchmark(block: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """One row per method; a column per benchmark, and its ``_low`` and ``_high``."""
-    rows = []
-    for (method, control), cells in block.groupby(["method", "control"], sort=False):
-        row = {"method": method, "control": control}
-        for cell in records(cells):
-            row |= {f"{cell['benchmark']}{end}": cell[f"{metric}{end}"] for end in ("", "_low", "_high")}
-        rows.append(row)
-    return pd.DataFrame(rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -20,13 +21,28 @@ def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
 
 
-def split(block: pd.DataFrame, cells: Callable[[Row], list[Cell]]) -> tuple[list, list]:
-    """Rows of the competitors and, apart, of the controls (each once)."""
-    rows = [cells(row) for row in records(block[~block["control"]])]
-    controls = block[block["control"]]
+def split(rows: Sequence[Row], cells: Callable[[Row], list[Cell]]) -> tuple[list, list]:
+    """Cells of the competitors' rows and, apart, of the controls' (each once)."""
     # A control is the same under every criterion.
-    fixed = controls.drop_duplicates(subset="method")
-    return rows, [cells(row) for row in records(fixed)]
+    fixed: dict[str, Row] = {}
+    for row in rows:
+        if row["control"]:
+            fixed.setdefault(row["method"], row)
+    return [cells(row) for row in rows if not row["control"]], [cells(row) for row in fixed.values()]
+
+
+def spread(block: pd.DataFrame, column: str, metric: str, kept: Sequence[str]) -> list[dict[str, Any]]:
+    """A column for each value of ``column``: a metric, and its ``_low`` and ``_high``; NaN if there is none.
+
+    There is one row per combination of the columns that are kept.
+    """
+    names = [str(name) for name in block[column].unique()]
+    rows: dict[tuple, dict[str, Any]] = {}
+    for cell in records(block):
+        own = {name: cell[name] for name in kept}
+        row = rows.setdefault(tuple(own.values()), own | dict.fromkeys(names, math.nan))
+        row |= {f"{cell[column]}{end}": cell[f"{metric}{end}"] for end in ("", "_low", "_high")}
+    return list(rows.values())
 
 
 def absent(context: Context, benchmark: str, width: int) -> tuple[list[list[Cell]], list[str]]:
@@ -57,8 +73,7 @@ def heading(context: Context, benchmark: str, attribute: str | None = None) -> s
 
 def number(row: Row, column: str, mark: str = "") -> Cell:
     """A cell in percent, with its interval if it has one."""
-    nan = float("nan")
-    text = percent(row[column], row.get(f"{column}_low", nan), row.get(f"{column}_high", nan))
+    text = percent(row[column], row.get(f"{column}_low", math.nan), row.get(f"{column}_high", math.nan))
     return Cell(text.replace("-", "−"), row[column], mark)
 
 

@@ -52,24 +52,27 @@ def front_scores(evidence: Evidence, criterion: str) -> FrontScores:
     reference = context.suite.reference
     measured = [name for name in context.benchmarks if evidence.has_headline(name, reference, criterion)]
     benchmarks = ranked_benchmarks(context.suite, measured)
-    wanted = {name: evidence.front(name, reference, criterion).dropna() for name in benchmarks}
-    left_out, fronts = {}, {}
+    fronts = evidence.points.reindex(columns=["utility", criterion]).dropna()
+    sizes = fronts.groupby(["benchmark", "method"]).size().to_dict()
+    left_out = {}
     for method in context.competitors:
-        own = {name: evidence.front(name, method, criterion).dropna() for name in benchmarks}
-        lacking = [name for name in benchmarks if len(own[name]) < max(len(wanted[name]), 1)]
+        lacking = [
+            name
+            for name in benchmarks
+            if sizes.get((name, method), 0) < max(sizes.get((name, reference), 0), 1)
+        ]
         if lacking:
             left_out[method] = f"no whole front on {', '.join(lacking)}"
-        else:
-            fronts[method] = own
-    columns: dict[str, list[pd.Series]] = {method: [] for method in fronts}
+    ranked = [method for method in context.competitors if method not in left_out]
+    if not ranked:
+        return FrontScores(pd.DataFrame(), left_out, benchmarks)
+    fronts = fronts[fronts.index.isin(ranked, level="method")]
+    blocks = {}
     for name in benchmarks:
-        if not fronts:
-            break
-        box = Box.around(pd.concat([own[name] for own in fronts.values()]), criterion)
-        for method, own in fronts.items():
-            shares = box.shares(own[name], criterion)
-            columns[method].append(pd.concat({name: shares}, names=["benchmark", "seed"]))
-    shares = pd.DataFrame({method: pd.concat(parts) for method, parts in columns.items() if parts})
+        of_methods = dict(iter(fronts.xs(name, level="benchmark").groupby(level="method")))
+        box = Box.around(pd.concat(of_methods.values()), criterion)
+        blocks[name] = pd.DataFrame({method: box.shares(of_methods[method], criterion) for method in ranked})
+    shares = pd.concat(blocks, names=["benchmark", "seed"]) if blocks else pd.DataFrame()
     # A box without an area ranks nobody.
     return FrontScores(shares.dropna(), left_out, benchmarks)
 

@@ -79,9 +79,12 @@ def _draw_panel(axis: Axes, panel: pd.DataFrame, style: dict[str, Style]) -> Non
         return
     others = panel[~panel["method"].isin(list(style))]
     axis.scatter(others["x"], others["y"], color=OTHERS, s=8, linewidths=0, zorder=1)
-    for row in panel[panel["method"].isin(list(style))].itertuples():
+    drawn = panel[panel["method"].isin(list(style))]
+    colours = [style[method].colour for method in drawn["method"]]
+    low, high = drawn["y"] - drawn["y_error"], drawn["y"] + drawn["y_error"]
+    axis.vlines(drawn["x"], low, high, colors=colours, linewidth=0.7, zorder=2)
+    for row in drawn.itertuples():
         colour, marker = style[row.method]
-        axis.errorbar([row.x], [row.y], yerr=[row.y_error], color=colour, elinewidth=0.7, zorder=2)
         axis.scatter(
             [row.x],
             [row.y],

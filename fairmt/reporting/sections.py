@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pandas as pd
 
 from fairmt.reporting.context import Context
 from fairmt.reporting.frames import LEFT_OUT, MAIN, SINGLE_TASK
 from fairmt.reporting.layout import DASH, Cell, Section
-from fairmt.reporting.printing import absent, criterion, heading, knob, number, records, split, untrained_note
+from fairmt.reporting.printing import (
+    absent,
+    criterion,
+    heading,
+    knob,
+    number,
+    records,
+    split,
+    spread,
+    untrained_note,
+)
 from fairmt.reporting.summary import CRITERIA, HEADLINE, SYMBOLS
 
 
@@ -20,7 +28,7 @@ def main_sections(table: pd.DataFrame, context: Context) -> list[Section]:
     sections = []
     for (benchmark, selected_for), block in table.groupby(["benchmark", "criterion"], sort=False):
         rows, controls = split(
-            block,
+            records(block),
             lambda row: [
                 Cell(row["method"]),
                 knob(row),
@@ -41,7 +49,7 @@ def task_sections(table: pd.DataFrame, context: Context) -> list[Section]:
     sections = []
     for (benchmark, attribute, task), block in table.groupby(["benchmark", "attribute", "task"], sort=False):
         rows, controls = split(
-            block,
+            records(block),
             lambda row: [
                 Cell(row["method"]),
                 criterion(row),
@@ -66,7 +74,7 @@ def group_sections(table: pd.DataFrame, context: Context) -> list[Section]:
     for (benchmark, attribute, task), block in table.groupby(["benchmark", "attribute", "task"], sort=False):
         groups = list(block["group"].unique())
         rows, controls = split(
-            _by_group(block),
+            spread(block, "group", "utility", ("method", "criterion", "control", "within_tolerance")),
             lambda row, groups=groups: [  # type: ignore[misc]
                 Cell(row["method"]),
                 criterion(row),
@@ -78,16 +86,6 @@ def group_sections(table: pd.DataFrame, context: Context) -> list[Section]:
         empty, reasons = absent(context, benchmark, len(header))
         sections.append(Section(title, header, [*rows, *empty], controls, reasons, text_columns=2))
     return sections
-
-
-def _by_group(block: pd.DataFrame) -> pd.DataFrame:
-    """One row per method and criterion; a column per group, and its ``_low`` and ``_high``."""
-    rows: dict[tuple[str, str], dict[str, Any]] = {}
-    for cell in records(block):
-        row = rows.setdefault((cell["method"], cell["criterion"]), {})
-        row |= {name: cell[name] for name in ("method", "criterion", "control", "within_tolerance")}
-        row |= {f"{cell['group']}{end}": cell[f"utility{end}"] for end in ("", "_low", "_high")}
-    return pd.DataFrame(list(rows.values()))
 
 
 def _notes(block: pd.DataFrame) -> list[str]:

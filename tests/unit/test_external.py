@@ -17,7 +17,7 @@ from fairmt.external import run_external, write_job
 from fairmt.integrity import check_manifest
 from fairmt.methods.registry import BASELINES, read_cards
 from fairmt.predictions import read_predictions
-from fairmt.runs import method_code, run_hash
+from fairmt.runs import method_code, run_hash, trunk_code
 
 IDENTITY = {"benchmark": "tiny", "method": "outsider", "hash8": "0123abcd", "seed": 3}
 CONFIG = {"supervision": {"regime": "mcar", "rate": 0.3}}
@@ -138,7 +138,7 @@ def test_the_hash_covers_the_folders_code_in_any_language(tmp_path, name, text, 
 
     def current():
         card = read_cards(tmp_path)["fairlearn_eg"]
-        return run_hash("synthetic", config, "data", card, 0.05, method_code(card))
+        return run_hash("synthetic", config, "data", card, 0.05, method_code(card), trunk_code(config))
 
     before = current()
     path = tmp_path / "fairlearn_eg" / name

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from reporting_frames import make_context, make_metrics, make_suite, without
 
-from fairmt.reporting.drawn import MOST_METHODS, drawn_methods
+from fairmt.reporting.drawn import MOST_METHODS, Page, drawn_methods
 from fairmt.reporting.dumbbells import group_points
 from fairmt.reporting.evidence import Evidence
 from fairmt.reporting.figures import save_figures
 from fairmt.reporting.fronts import front_points
-from fairmt.reporting.histories import training_curves
+from fairmt.reporting.histories import draw_training, training_curves
 from fairmt.reporting.names import PER_PAGE, figure_pages
 from fairmt.reporting.palette import COLOURS, KNOWN, MARKERS, styles
 from fairmt.reporting.runtimes import runtime_points
@@ -36,7 +36,7 @@ def test_controls_are_never_on_the_front():
 
 def test_dumbbells_lead_from_the_reference_to_the_method():
     suite = make_suite()
-    points = group_points(Evidence(make_metrics(suite), make_context(suite)))
+    points = group_points(Evidence(make_metrics(suite), make_context(suite)), suite.benchmarks)
     assert set(points["method"]) == {"diff_dp", "fairmt_eo"}
     row = points[
         (points["method"] == "fairmt_eo") & (points["task"] == "income") & (points["group"] == "Female")
@@ -47,12 +47,18 @@ def test_dumbbells_lead_from_the_reference_to_the_method():
 def test_a_change_is_clear_if_its_paired_interval_excludes_zero():
     suite = make_suite()
     metrics = make_metrics(suite)
-    assert group_points(Evidence(metrics, make_context(suite))).query("method == 'fairmt_eo'")["clear"].all()
+    assert (
+        group_points(Evidence(metrics, make_context(suite)), suite.benchmarks)
+        .query("method == 'fairmt_eo'")["clear"]
+        .all()
+    )
     # Seeds shift all methods alike; now they shift this one the other way.
     shifted = (metrics["method"] == "fairmt_eo") & (metrics["group"] != "")
     metrics.loc[shifted, "value"] += 0.1 * (1 - metrics.loc[shifted, "seed"])
     assert (
-        not group_points(Evidence(metrics, make_context(suite))).query("method == 'fairmt_eo'")["clear"].any()
+        not group_points(Evidence(metrics, make_context(suite)), suite.benchmarks)
+        .query("method == 'fairmt_eo'")["clear"]
+        .any()
     )
 
 
@@ -89,7 +95,7 @@ def test_every_combination_of_colour_and_marker_is_reached():
 
 def test_training_curves_are_means_over_seeds_at_each_step():
     suite = make_suite()
-    curves = training_curves(Evidence(make_metrics(suite), make_context(suite)))
+    curves = training_curves(Evidence(make_metrics(suite), make_context(suite)), suite.benchmarks)
     assert set(curves["method"]) == {"fairmt_eo"}
     last = curves[(curves["knob_value"] == 1) & (curves["quantity"] == "lambda")].set_index("step").loc[100]
     # Knob value 1 doubles it; seeds add .01 times -1, 0, 1.
@@ -97,6 +103,21 @@ def test_training_curves_are_means_over_seeds_at_each_step():
     assert last["high"] - last["mean"] == pytest.approx(4.30265 * 0.01 / np.sqrt(3), rel=1e-4)
     # Before the warm-up ends there is no constraint.
     assert curves.loc[curves["quantity"] == "C", "step"].min() == 100
+
+
+def test_the_legend_names_the_dashes_that_are_drawn_also_where_a_benchmark_has_fewer_knob_values():
+    suite = make_suite(benchmarks=("whole", "reduced"))
+    metrics = make_metrics(suite)
+    metrics = metrics[(metrics["benchmark"] != "reduced") | (metrics["knob_value"] == 1)]
+    figure = draw_training(Evidence(metrics, make_context(suite)), Page(suite.benchmarks, ("fairmt_eo",)))
+    (legend,) = figure.legends
+    named = {line.get_label(): dash_of(line) for line in legend.get_lines()}
+    (curve,) = figure.axes[2].get_lines()
+    assert dash_of(curve) == named["strength = 1"] != named["strength = 0"]
+
+
+def dash_of(line):
+    return line._unscaled_dash_pattern
 
 
 def test_runtime_is_relative_to_the_reference():
