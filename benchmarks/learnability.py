@@ -19,6 +19,7 @@ from tabulate import tabulate
 
 from fairmt.data.prepared import SPLITS, Solution, read_meta, read_solution
 from fairmt.metrics import f1_thresholds
+from fairmt.metrics.scores import concordance
 from fairmt.predictions import read_predictions
 from fairmt.reporting.context import read_context
 from fairmt.reporting.evidence import Evidence
@@ -51,7 +52,10 @@ def scores(run: Run, folder: Path) -> Iterator[Score]:
 
 
 def of_task(task: Task, p: np.ndarray, solution: Solution) -> Iterator[Score]:
-    """Scores of one task: accuracies and F1, or mean absolute error in the label's unit."""
+    """Scores of one task on the test split: accuracies and F1, or CCC and mean absolute error.
+
+    ``p`` [M, size] is in the order of the solution's rows.
+    """
     labels = solution.labels[task.name]
     if task.kind == "classification":
         known = (solution.split == SPLITS.index("test")) & ~np.isnan(labels)
@@ -66,6 +70,7 @@ def of_task(task: Task, p: np.ndarray, solution: Solution) -> Iterator[Score]:
         known = (solution.split == SPLITS.index("test")) & ~np.isnan(labels[:, i])
         y, own = labels[known, i], p[known, i]
         if thresholds is None:
+            yield task.name, label, "CCC", concordance(own, y)
             yield task.name, label, "mean absolute error", float(np.abs(y - own).mean())
         else:
             yield task.name, label, "accuracy", accuracy_score(y, own > 0.5)

@@ -1,0 +1,125 @@
+"""Multi-task ERM beside a simple model of scikit-learn on the same features: is what can be learned learned?
+
+    fairmt fetch adult && fairmt prepare adult-sex && python benchmarks/simple_models.py adult-sex
+
+For benchmarks of tables and texts. The simple model of a label is histogram gradient boosting on the columns
+of a table, and logistic or ridge regression on the components of a text, with scikit-learn's defaults. Both
+learn from the labels of the training split; scores are those of `learnability.py`, on the test split.
+Multi-task ERM is the mean over the seeds. Prints Markdown.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from learnability import Score, of_task
+from sklearn.base import BaseEstimator
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from sklearn.linear_model import LogisticRegression, Ridge
+from tabulate import tabulate
+
+from fairmt.data.features import modality
+from fairmt.data.load import TrainingData, load_training
+from fairmt.data.prepared import read_solution
+from fairmt.methods.registry import load_method
+from fairmt.predictions import read_predictions
+from fairmt.single import SingleRun, identify
+from fairmt.tasks import Task
+from fairmt.training import Job, train
+
+METHOD = "mtl_erm"
+PLAIN = 1.0
+"""The knob value of multi-task ERM that leaves the benchmark's learning rate alone."""
+
+
+def of_network(one: SingleRun, data: TrainingData) -> dict[str, np.ndarray]:
+    """Predictions of a run of multi-task ERM, by task, in the order of the data's evaluation rows."""
+    job = Job(
+        benchmark=one.benchmark,
+        config=one.config,
+        method=load_method(one.card),
+        params=one.card.method_params(one.knob_value),
+        learning_rate_factor=one.card.learning_rate_factor(one.knob_value),
+        seed=one.seed,
+        identity=one.identity,
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        train(job, one.prepared, Path(folder))
+        ids, _, predicted = read_predictions(Path(folder) / "predictions.parquet", data.meta.tasks)
+    order = pd.Index(ids).get_indexer(data.evaluation.ids)
+    return {name: values[order] for name, values in predicted.items()}
+
+
+def of_simple_model(task: Task, data: TrainingData, *, is_text: bool) -> np.ndarray:
+    """Predictions of one simple model per label, in the layout of `fairmt.predictions`."""
+    labels, x = data.y[task.name], data.evaluation.x
+    if task.kind == "classification":
+        model = fitted(task, data.x, labels, is_text=is_text)
+        p = np.zeros((len(x), task.size))
+        p[:, model.classes_.astype(int)] = model.predict_proba(x)
+        return p
+    models = [fitted(task, data.x, labels[:, i], is_text=is_text) for i in range(task.size)]
+    if task.kind == "detection":
+        return np.column_stack([model.predict_proba(x)[:, 1] for model in models])
+    return np.column_stack([model.predict(x) for model in models])
+
+
+def fitted(task: Task, x: np.ndarray, y: np.ndarray, *, is_text: bool) -> BaseEstimator:
+    """A model of one label, trained where the label is known."""
+    known = ~np.isnan(y)
+    if is_text:
+        model = Ridge() if task.kind == "regression" else LogisticRegression(max_iter=1000)
+    elif task.kind == "regression":
+        model = HistGradientBoostingRegressor(random_state=0)
+    else:
+        model = HistGradientBoostingClassifier(random_state=0)
+    return model.fit(x[known], y[known])
+
+
+def compare(benchmark: str, seeds: int) -> pd.DataFrame:
+    """Scores of both on a benchmark: one row per task, label and score."""
+    found: dict[str, list[list[Score]]] = {METHOD: [], "scikit-learn": []}
+    for seed in range(seeds):
+        one = identify(benchmark, METHOD, PLAIN, seed, None)
+        data, solution = load_training(one.prepared), read_solution(one.prepared)
+        order = pd.Index(data.evaluation.ids).get_indexer(solution.ids)
+        predicted = {METHOD: of_network(one, data)}
+        if seed == 0:
+            is_text = modality(one.config["features"]) == "text"
+            predicted["scikit-learn"] = {
+                task.name: of_simple_model(task, data, is_text=is_text) for task in data.meta.tasks
+            }
+        for name, of in predicted.items():
+            found[name].append(
+                [score for task in data.meta.tasks for score in of_task(task, of[task.name][order], solution)]
+            )
+    columns = {
+        name: pd.DataFrame(
+            [score for scores in runs for score in scores], columns=["task", "label", "score", name]
+        )
+        .groupby(["task", "label", "score"], sort=False)[name]
+        .mean()
+        for name, runs in found.items()
+    }
+    return pd.DataFrame(columns).reset_index()
+
+
+def main() -> None:
+    """Print a table for each benchmark."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("benchmarks", nargs="+")
+    parser.add_argument("--seeds", type=int, default=3)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    for benchmark in options.benchmarks:
+        table = tabulate(compare(benchmark, options.seeds), "keys", "pipe", floatfmt=".3f", showindex=False)
+        print(f"\n{benchmark}\n\n{table}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
