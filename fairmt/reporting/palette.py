@@ -47,6 +47,10 @@ KNOWN = (
     "aligned_mtl_fair",
     "uw",
     "uw_fair",
+    "pcd_fair",
+    "gradnorm",
+    "laftr_eo",
+    "fairmt_eo_head_blind",
 )
 
 
