@@ -1,0 +1,151 @@
+"""Types every command of docs/reproducing.md in a fresh clone, from the first line to the last.
+
+    FAIRMT_MIRRORS=/data/mirror python tests/rehearsal/run.py [--skip 'make test'] > rehearsal.md
+
+Installing, the demo and the tests run as they are. Then the suites are cut down to minutes: a seed, a knob
+value, `METHODS` and `STEPS` steps. Commands of a tool that is not here, such as conda, are left out and
+listed. Prints a Markdown table, and ends with an error if a command went otherwise than it should.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from ruamel.yaml import YAML
+from tabulate import tabulate
+
+ROOT = Path(__file__).parents[2]
+METHODS = ("mtl_erm", "stl_erm", "fairmt_eo", "fairmt_eo_uniform", "constant")
+STEPS = 20
+NEEDED = {"deployment-method conda": "conda", "slurm": "sbatch"}
+"""The tool that a command needs which says this."""
+REFUSED = ("SUITE=scale", "SUITE=paper")
+"""Suites of data that only their owners give: they end with what is missing, and train nothing."""
+yaml = YAML()
+
+
+def commands(page: str) -> list[str]:
+    """What a page's console blocks say to type, without the comments behind it."""
+    blocks = re.findall(r"^```console\n(.*?)^```", page, flags=re.MULTILINE | re.DOTALL)
+    lines = [
+        line.removeprefix("$ ") for block in blocks for line in block.splitlines() if line.startswith("$ ")
+    ]
+    return [re.sub(r"\s+# .*", "", line).rstrip() for line in lines]
+
+
+def cut_down(clone: Path) -> None:
+    """Suites that take minutes, committed, so that everything that asks git finds a commit of its own."""
+    for path in (clone / "config/suites").glob("*.yaml"):
+        suite = yaml.load(path) | {"seeds": 1, "knobs": 1}
+        suite["methods"] = [name for name in suite["methods"] if name in METHODS]
+        suite.pop("reduced", None)
+        if "ablation" in suite:
+            parts = {
+                part: [name for name in names if name in METHODS]
+                for part, names in suite["ablation"]["parts"].items()
+            }
+            suite["ablation"]["parts"] = {part: names for part, names in parts.items() if names}
+        yaml.dump(suite, path)
+    for path in (clone / "config/benchmarks").glob("*.yaml"):
+        benchmark = yaml.load(path)
+        if "steps" in benchmark.get("training", {}):
+            benchmark["training"]["steps"] = STEPS
+            yaml.dump(benchmark, path)
+    commit(clone, "Cut down")
+
+
+def edit(clone: Path) -> None:
+    """An edit of the code under the runs that changes no number."""
+    with (clone / "fairmt/training.py").open("a") as file:
+        file.write("\nREHEARSED = True\n")
+    commit(clone, "Rehearse an edit")
+
+
+def commit(clone: Path, message: str) -> None:
+    """Commit all that has changed."""
+    who = ["-c", "user.name=Rehearsal", "-c", "user.email=rehearsal@example.org"]
+    subprocess.run(["git", *who, "commit", "--quiet", "--all", "--message", message], cwd=clone, check=True)
+
+
+def rehearse(work: Path, skipped: list[str]) -> Iterator[tuple[str, str, str, bool]]:
+    """Of each command: itself, its seconds, how it ended, and whether that is as it should be."""
+    clone = work / "clone"
+    subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], check=True)
+    done: list[str] = []
+    for command in commands((clone / "docs/reproducing.md").read_text(encoding="utf-8")):
+        missing = [tool for text, tool in NEEDED.items() if text in command and shutil.which(tool) is None]
+        if command in skipped or missing:
+            yield command, "", f"not here: no {missing[0]}" if missing else "left out", True
+            continue
+        if "reproduce" in command and not any("reproduce" in before for before in done):
+            cut_down(clone)
+        if command in done and "fingerprint" in command:
+            edit(clone)
+        if command == "make restore":
+            commit(clone, "Results")
+            subprocess.run(["git", "clone", "--quiet", str(clone), str(work / "restored")], check=True)
+            clone = work / "restored"
+        done.append(command)
+        start = time.perf_counter()
+        code, said = run(clone, command, work)
+        as_wished = (code != 0) == any(text in command for text in REFUSED)
+        yield (
+            command,
+            f"{time.perf_counter() - start:.0f}",
+            f"{said} (exit {code})" if code else said,
+            as_wished,
+        )
+        if not as_wished:
+            return
+
+
+def run(clone: Path, command: str, work: Path) -> tuple[int, str]:
+    """Exit status of a command, and the line that says most about how it ended."""
+    typed = command.replace("/path/or/s3://bucket", str(work / "store")).replace(
+        "/tmp/run", str(work / "run")
+    )
+    typed = typed.replace("FAIRMT_MIRRORS=/data/mirror ", "")
+    path = f"{clone / '.venv/bin'}{os.pathsep}{os.environ['PATH']}"
+    ended = subprocess.run(
+        ["bash", "-c", typed],
+        cwd=clone,
+        env=os.environ | {"PATH": path},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    with (work / "log.txt").open("a") as log:
+        log.write(f"$ {typed}\n{ended.stdout}\n")
+    lines = [line.strip() for line in ended.stdout.splitlines() if line.strip()]
+    telling = [line for line in lines if line.startswith("fairmt: error:")] or lines or [""]
+    return ended.returncode, telling[-1].replace(str(work), "…")[:140]
+
+
+def main() -> int:
+    """Print a table of all commands; 1 if one ended otherwise than it should."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--skip", action="append", default=[], help="a command to leave out; may be repeated")
+    parser.add_argument("--work", type=Path, help="an empty folder that stays, with the log of all commands")
+    options = parser.parse_args()
+    work = options.work or Path(tempfile.mkdtemp())
+    rows = []
+    for row in rehearse(work, options.skip):
+        print(*row, sep=" | ", file=sys.stderr, flush=True)
+        rows.append(row)
+    table = [(f"`{command}`", seconds, said.replace("|", "\\|")) for command, seconds, said, _ in rows]
+    print(tabulate(table, ("command", "seconds", "ends with"), "pipe"))
+    return 0 if all(row[-1] for row in rows) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
