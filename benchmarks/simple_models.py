@@ -11,45 +11,37 @@ Multi-task ERM is the mean over the seeds. Prints Markdown.
 from __future__ import annotations
 
 import argparse
+import sys
 import tempfile
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import torch
 from learnability import Score, of_task
 from sklearn.base import BaseEstimator
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.linear_model import LogisticRegression, Ridge
 from tabulate import tabulate
 
+from fairmt.cli import main as fairmt
 from fairmt.data.features import modality
 from fairmt.data.load import TrainingData, load_training
 from fairmt.data.prepared import read_solution
-from fairmt.methods.registry import load_method
 from fairmt.predictions import read_predictions
-from fairmt.single import SingleRun, identify
+from fairmt.single import identify
 from fairmt.tasks import Task
-from fairmt.training import Job, train
 
 METHOD = "mtl_erm"
 PLAIN = 1.0
 """The knob value of multi-task ERM that leaves the benchmark's learning rate alone."""
 
 
-def of_network(one: SingleRun, data: TrainingData) -> dict[str, np.ndarray]:
+def of_network(benchmark: str, seed: int, data: TrainingData) -> dict[str, np.ndarray]:
     """Predictions of a run of multi-task ERM, by task, in the order of the data's evaluation rows."""
-    job = Job(
-        benchmark=one.benchmark,
-        config=one.config,
-        method=load_method(one.card),
-        params=one.card.method_params(one.knob_value),
-        learning_rate_factor=one.card.learning_rate_factor(one.knob_value),
-        seed=one.seed,
-        identity=one.identity,
-    )
     with tempfile.TemporaryDirectory() as folder:
-        train(job, one.prepared, Path(folder))
+        arguments = ["train", benchmark, METHOD, "--knob", str(PLAIN), "--seed", str(seed), "--out", folder]
+        if fairmt(arguments) != 0:
+            sys.exit(1)
         ids, _, predicted = read_predictions(Path(folder) / "predictions.parquet", data.meta.tasks)
     order = pd.Index(ids).get_indexer(data.evaluation.ids)
     return {name: values[order] for name, values in predicted.items()}
@@ -88,7 +80,7 @@ def compare(benchmark: str, seeds: int) -> pd.DataFrame:
         one = identify(benchmark, METHOD, PLAIN, seed, None)
         data, solution = load_training(one.prepared), read_solution(one.prepared)
         order = pd.Index(data.evaluation.ids).get_indexer(solution.ids)
-        predicted = {METHOD: of_network(one, data)}
+        predicted = {METHOD: of_network(benchmark, seed, data)}
         if seed == 0:
             is_text = modality(one.config["features"]) == "text"
             predicted["scikit-learn"] = {
@@ -115,7 +107,6 @@ def main() -> None:
     parser.add_argument("benchmarks", nargs="+")
     parser.add_argument("--seeds", type=int, default=3)
     options = parser.parse_args()
-    torch.set_num_threads(1)
     for benchmark in options.benchmarks:
         table = tabulate(compare(benchmark, options.seeds), "keys", "pipe", floatfmt=".3f", showindex=False)
         print(f"\n{benchmark}\n\n{table}", flush=True)

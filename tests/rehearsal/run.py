@@ -127,6 +127,7 @@ def run(clone: Path, command: str, work: Path) -> tuple[int, str]:
     with (work / "log.txt").open("a") as log:
         log.write(f"$ {typed}\n{ended.stdout}\n")
     lines = [line.strip() for line in ended.stdout.splitlines() if line.strip()]
+    lines = [line for line in lines if not line.startswith(("WARNING", "[notice]"))]
     telling = [line for line in lines if line.startswith("fairmt: error:")] or lines or [""]
     return ended.returncode, telling[-1].replace(str(work), "…")[:140]
 
