@@ -143,7 +143,7 @@ def main() -> int:
     for row in rehearse(work, options.skip):
         print(*row, sep=" | ", file=sys.stderr, flush=True)
         rows.append(row)
-    table = [(f"`{command}`", seconds, said.replace("|", "\\|")) for command, seconds, said, _ in rows]
+    table = [tuple(cell.replace("|", "\\|") for cell in (f"`{row[0]}`", *row[1:3])) for row in rows]
     print(tabulate(table, ("command", "seconds", "ends with"), "pipe"))
     return 0 if all(row[-1] for row in rows) else 1
 
