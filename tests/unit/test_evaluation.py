@@ -274,9 +274,7 @@ def test_broken_files_are_named(prepared, file, tmp_path):
 
 def test_runs_carry_their_identity(prepared, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(evaluation, "read_benchmark", lambda name: {"split": {}})
-    monkeypatch.setattr(evaluation, "data_digest", lambda benchmark, config: "0" * 8)
-    monkeypatch.setattr(evaluation, "prepared_folder", lambda benchmark, config, data, seed: prepared)
+    monkeypatch.setattr(evaluation, "prepared_folders", lambda runs: [prepared for _ in runs])
     runs = [Run("quick", "tiny", "erm", "lr_factor", 0.5, "0123abcd", seed) for seed in range(2)]
     for run in runs:
         write(run.predictions, prepared, predict(prepared, run.seed))
