@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from learnability import Score, of_task
+from learnability import of_task
 from sklearn.base import BaseEstimator
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.linear_model import LogisticRegression, Ridge
@@ -75,7 +75,7 @@ def fitted(task: Task, x: np.ndarray, y: np.ndarray, *, is_text: bool) -> BaseEs
 
 def compare(benchmark: str, seeds: int) -> pd.DataFrame:
     """Scores of both on a benchmark: one row per task, label and score."""
-    found: dict[str, list[list[Score]]] = {METHOD: [], "scikit-learn": []}
+    rows = []
     for seed in range(seeds):
         one = identify(benchmark, METHOD, PLAIN, seed, None)
         data, solution = load_training(one.prepared), read_solution(one.prepared)
@@ -86,19 +86,16 @@ def compare(benchmark: str, seeds: int) -> pd.DataFrame:
             predicted["scikit-learn"] = {
                 task.name: of_simple_model(task, data, is_text=is_text) for task in data.meta.tasks
             }
-        for name, of in predicted.items():
-            found[name].append(
-                [score for task in data.meta.tasks for score in of_task(task, of[task.name][order], solution)]
-            )
-    columns = {
-        name: pd.DataFrame(
-            [score for scores in runs for score in scores], columns=["task", "label", "score", name]
-        )
-        .groupby(["task", "label", "score"], sort=False)[name]
-        .mean()
-        for name, runs in found.items()
-    }
-    return pd.DataFrame(columns).reset_index()
+        rows += [
+            (name, *score)
+            for name, of in predicted.items()
+            for task in data.meta.tasks
+            for score in of_task(task, of[task.name][order], solution)
+        ]
+    frame = pd.DataFrame(rows, columns=["model", "task", "label", "score", "value"])
+    return frame.pivot_table(
+        index=["task", "label", "score"], columns="model", values="value", sort=False
+    ).reset_index()
 
 
 def main() -> None:

@@ -64,7 +64,7 @@ def front_scores(evidence: Evidence, criterion: str) -> FrontScores:
         if lacking:
             left_out[method] = f"no whole front on {', '.join(lacking)}"
     ranked = [method for method in context.competitors if method not in left_out]
-    if not ranked:
+    if not (ranked and benchmarks):
         return FrontScores(pd.DataFrame(), left_out, benchmarks)
     fronts = fronts[fronts.index.isin(ranked, level="method")]
     blocks = {}
@@ -72,7 +72,7 @@ def front_scores(evidence: Evidence, criterion: str) -> FrontScores:
         of_methods = dict(iter(fronts.xs(name, level="benchmark").groupby(level="method")))
         box = Box.around(pd.concat(of_methods.values()), criterion)
         blocks[name] = pd.DataFrame({method: box.shares(of_methods[method], criterion) for method in ranked})
-    shares = pd.concat(blocks, names=["benchmark", "seed"]) if blocks else pd.DataFrame()
+    shares = pd.concat(blocks, names=["benchmark", "seed"])
     # A box without an area ranks nobody.
     return FrontScores(shares.dropna(), left_out, benchmarks)
 

@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 from ruamel.yaml import YAML
@@ -30,6 +31,12 @@ NEEDED = {"deployment-method conda": "conda", "slurm": "sbatch"}
 """The tool that a command needs which says this."""
 REFUSED = ("SUITE=scale", "SUITE=paper")
 """Suites of data that only their owners give: they end with what is missing, and train nothing."""
+PLACES = {
+    "/path/or/s3://bucket": "{work}/store",
+    "/tmp/run": "{work}/run",
+    "FAIRMT_MIRRORS=/data/mirror ": "",
+}
+"""What a reader puts in place of the page's own."""
 yaml = YAML()
 
 
@@ -110,10 +117,9 @@ def rehearse(work: Path, skipped: list[str]) -> Iterator[tuple[str, str, str, bo
 
 def run(clone: Path, command: str, work: Path) -> tuple[int, str]:
     """Exit status of a command, and the line that says most about how it ended."""
-    typed = command.replace("/path/or/s3://bucket", str(work / "store")).replace(
-        "/tmp/run", str(work / "run")
-    )
-    typed = typed.replace("FAIRMT_MIRRORS=/data/mirror ", "")
+    typed = command
+    for place, here in PLACES.items():
+        typed = typed.replace(place, here.format(work=work))
     path = f"{clone / '.venv/bin'}{os.pathsep}{os.environ['PATH']}"
     ended = subprocess.run(
         ["bash", "-c", typed],
@@ -138,11 +144,11 @@ def main() -> int:
     parser.add_argument("--skip", action="append", default=[], help="a command to leave out; may be repeated")
     parser.add_argument("--work", type=Path, help="an empty folder that stays, with the log of all commands")
     options = parser.parse_args()
-    work = options.work or Path(tempfile.mkdtemp())
     rows = []
-    for row in rehearse(work, options.skip):
-        print(*row, sep=" | ", file=sys.stderr, flush=True)
-        rows.append(row)
+    with nullcontext(options.work) if options.work else tempfile.TemporaryDirectory() as work:
+        for row in rehearse(Path(work), options.skip):
+            print(*row, sep=" | ", file=sys.stderr, flush=True)
+            rows.append(row)
     table = [tuple(cell.replace("|", "\\|") for cell in (f"`{row[0]}`", *row[1:3])) for row in rows]
     print(tabulate(table, ("command", "seconds", "ends with"), "pipe"))
     return 0 if all(row[-1] for row in rows) else 1
