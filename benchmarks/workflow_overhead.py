@@ -56,33 +56,30 @@ def measure_suite(folder: Path, name: str) -> None:
     # Data first: fetching and preparing happen once, whatever the number of runs.
     prepared = snakemake(folder, name, "--until", "prepare")
     training, after = snakemake(folder, name, "--", "runs"), snakemake(folder, name)
-    jobs, runs, steps, memory = [], [], [], []
-    for file in (folder / f"results/{name}/runs").rglob("benchmark.jsonl"):
-        job = json.loads(file.read_text(encoding="utf-8"))
-        run = json.loads((file.parent / "run.json").read_text(encoding="utf-8"))
-        jobs.append(job["s"])
-        runs.append(run["wall_seconds"])
-        steps.append(run["step_seconds"] * run["config"]["training"]["steps"])
-        memory.append(job["max_rss"])
+    runs, steps, memory = [], [], []
+    for file in (folder / f"results/{name}/runs").rglob("run.json"):
+        run = json.loads(file.read_text(encoding="utf-8"))
+        if "step_seconds" in run:  # no control, and no external method
+            runs.append(run["wall_seconds"])
+            steps.append(run["step_seconds"] * run["config"]["training"]["steps"])
+            memory.append(run["peak_memory_mb"])
     cores = os.cpu_count() or 1
     rows = [
-        ("training jobs", len(jobs)),
+        ("training runs", len(runs)),
         ("wall seconds: fetch and prepare", round(prepared, 1)),
-        ("wall seconds: training jobs", round(training, 1)),
+        ("wall seconds: training", round(training, 1)),
         ("wall seconds: evaluation, tables, figures, report", round(after, 1)),
-        ("seconds a job, mean", round(np.mean(jobs), 2)),
-        ("of which training steps", round(np.mean(steps), 2)),
+        ("seconds of training steps a run, mean", round(np.mean(steps), 2)),
+        ("seconds of loading, predicting and writing a run, mean", round(np.mean(runs) - np.mean(steps), 2)),
         (
-            "of which loading, importing PyTorch's compiler, predicting, writing",
-            round(np.mean(runs) - np.mean(steps), 2),
-        ),
-        ("of which start of Python, other imports, end", round(np.mean(jobs) - np.mean(runs), 2)),
-        ("share of jobs' time outside training steps", f"{100 * (1 - sum(steps) / sum(jobs)):.0f} %"),
-        (
-            f"share of wall time x {cores} cores outside training steps, an external method's jobs included",
+            f"share of wall time of training x {cores} cores outside steps, external methods' jobs included",
             f"{100 * (1 - sum(steps) / training / cores):.0f} %",
         ),
-        ("peak memory of a job in MB, median and largest", f"{np.median(memory):.0f}, {max(memory):.0f}"),
+        (
+            f"the same of training, evaluation and report x {cores} cores",
+            f"{100 * (1 - sum(steps) / (training + after) / cores):.0f} %",
+        ),
+        ("peak memory of a run in MB, median and largest", f"{np.median(memory):.0f}, {max(memory):.0f}"),
     ]
     print(tabulate(rows, headers=("suite " + name, ""), tablefmt="github", disable_numparse=True))
 

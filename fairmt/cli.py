@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from fairmt import __version__
 from fairmt.arguments import check_device, finite, make_folder, of_task, place, whole
 from fairmt.errors import FairMTError
+from fairmt.forkserver import run_forked
 
 if TYPE_CHECKING:
     from fairmt.data.prepared import Meta
@@ -30,7 +31,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     A `FairMTError` is printed as one message and gives status 1; ``--debug`` shows the traceback.
     """
     grammar = parser()
+    arguments = sys.argv[1:] if arguments is None else arguments
     options = grammar.parse_args(arguments)
+    if options.is_job and (status := run_forked(arguments)) is not None:
+        return status
     try:
         _start_log(options.log)
     except OSError as error:
@@ -82,7 +86,7 @@ def _fail(message: str, path: Path | None, status: int) -> int:
 def parser() -> argparse.ArgumentParser:
     """The command line's grammar."""
     root = argparse.ArgumentParser(prog="fairmt", description=__doc__.partition("\n")[0])
-    root.set_defaults(anywhere=False)
+    root.set_defaults(anywhere=False, is_job=False)
     root.add_argument("--version", action="version", version=f"fairmt {__version__}")
     root.add_argument("--debug", action="store_true", help="show the traceback of an error")
     root.add_argument("--log", type=place, help="write progress to this file instead of standard error")
@@ -119,7 +123,7 @@ def parser() -> argparse.ArgumentParser:
     _add_run_arguments(command)
     _add_training_arguments(command)
     command.add_argument("--device", help="for example cpu or cuda:1; default: a GPU if there is one")
-    command.set_defaults(run=_train)
+    command.set_defaults(run=_train, is_job=True)
 
     command = commands.add_parser("external", help="one run of a method with a command of its own")
     _add_run_arguments(command)
@@ -131,13 +135,13 @@ def parser() -> argparse.ArgumentParser:
 
     command = commands.add_parser("control", help="predictions of the constant or the oracle control")
     _add_run_arguments(command)
-    command.set_defaults(run=_control, knob=None)
+    command.set_defaults(run=_control, is_job=True, knob=None)
 
     command = commands.add_parser("evaluate", help="metrics of one method on one benchmark of a suite")
     for name in ("suite", "benchmark", "method"):
         command.add_argument(name)
     command.add_argument("--out", type=place, required=True, help="Parquet file to write")
-    command.set_defaults(run=_evaluate)
+    command.set_defaults(run=_evaluate, is_job=True)
 
     command = commands.add_parser(
         "audit",

@@ -51,12 +51,12 @@ class Project:
             timeout=300,
         )
 
-    def start(self, command: str, *arguments: str) -> subprocess.Popen[bytes]:
+    def start(self, command: str, *arguments: str, **variables: str) -> subprocess.Popen[bytes]:
         """Start a command of this installation in a process group of its own; its output is lost."""
         return subprocess.Popen(
             [command, *arguments],
             cwd=self.folder,
-            env=_environment(),
+            env=_environment() | variables,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,

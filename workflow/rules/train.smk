@@ -8,8 +8,6 @@ rule train:
         predictions=f"{suite.run_pattern}/{TRAINING_FILES[0]}",
     log:
         f"{suite.run_pattern}/log.txt",
-    benchmark:
-        f"{suite.run_pattern}/benchmark.jsonl"
     wildcard_constraints:
         method=suite.trained_pattern,
     conda:

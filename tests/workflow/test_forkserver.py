@@ -1,0 +1,167 @@
+"""Jobs that a fork server does are those that their commands would have done."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from conftest import Project
+
+from fairmt import forkserver
+
+pytestmark = [
+    pytest.mark.xdist_group("faults"),
+    pytest.mark.skipif(sys.platform != "linux", reason="fork servers are for Linux"),
+]
+STARTER = """\
+import os, sys
+from fairmt import forkserver
+forkserver.start()
+print(os.environ[forkserver.VARIABLE], flush=True)
+sys.stdin.read()
+"""
+LONG = """\
+extends: tiny
+training: {steps: 1000000}
+"""
+
+
+@dataclass
+class Server:
+    """A fork server, and the process that started it."""
+
+    starter: subprocess.Popen[str]
+    socket: Path
+    process: int
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """What names the server to commands."""
+        return {forkserver.VARIABLE: str(self.socket)}
+
+    def jobs(self) -> list[int]:
+        """Processes of its jobs."""
+        return _children(self.process)
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    """A server that has had no job yet."""
+    variables = os.environ | {"CUDA_VISIBLE_DEVICES": ""}
+    command = [sys.executable, "-c", STARTER]
+    with subprocess.Popen(command, env=variables, stdin=-1, stdout=-1, text=True) as starter:
+        assert starter.stdout
+        socket = Path(starter.stdout.readline().strip())
+        [process] = _children(starter.pid)
+        yield Server(starter, socket, process)
+        starter.kill()
+
+
+def _children(process: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
+
+
+def _wait(until: Callable[[], object]) -> None:
+    for _ in range(300):
+        if until():
+            return
+        time.sleep(0.1)
+    raise AssertionError("expected it within half a minute")
+
+
+def _train(out: Path, benchmark: str = "tiny") -> list[str]:
+    log = str(out / "log.txt")
+    return ["--log", log, "train", benchmark, "mtl_erm", "--seed", "0", "--threads", "1", "--out", str(out)]
+
+
+def _start_long_training(project: Project, server: Server, out: Path) -> subprocess.Popen[str]:
+    """A waiting command whose job is in the middle of training."""
+    (project.folder / "config/benchmarks/long.yaml").write_text(LONG)
+    project.do("fairmt", "prepare", "long")
+    command = project.start("fairmt", *_train(out, "long"), **server.variables)
+    _wait(lambda: "step" in _log(out).partition("no checkpoint")[2])
+    return command
+
+
+def _log(out: Path) -> str:
+    path = out / "log.txt"
+    return path.read_text() if path.exists() else ""
+
+
+def test_a_fork_gives_the_bytes_that_a_process_of_its_own_gives(finished, server, tmp_path):
+    forked, alone = tmp_path / "forked", tmp_path / "alone"
+    finished.run("fairmt", *_train(forked), **server.variables)
+    finished.run("fairmt", *_train(alone))
+    names = {path.name for path in alone.iterdir()}
+    assert {path.name for path in forked.iterdir()} == names
+    for name in names - {"run.json", "log.txt"}:
+        assert (forked / name).read_bytes() == (alone / name).read_bytes()
+    assert server.socket.exists(), "the server should have done the job"
+
+
+@pytest.mark.parametrize(
+    "arguments", [["train", "tiny", "mtl_erm", "--expect-hash", "0"], ["evaluate", "no", "tiny", "x"]]
+)
+def test_messages_and_exit_status_are_the_commands(finished, server, tmp_path, arguments):
+    command = [*arguments, "--out", str(tmp_path / "out")]
+    forked, alone = (finished.run("fairmt", *command, **names) for names in (server.variables, {}))
+    assert alone.returncode == 1
+    assert (forked.returncode, forked.stdout, forked.stderr) == (1, alone.stdout, alone.stderr)
+
+
+def test_a_job_ends_with_its_command(finished, server, tmp_path):
+    command = _start_long_training(finished, server, tmp_path / "out")
+    assert len(server.jobs()) == 1
+    command.kill()
+    command.wait()
+    _wait(lambda: not server.jobs())
+    assert "interrupted" in _log(tmp_path / "out")
+
+
+def test_a_killed_job_is_an_error_of_its_command(finished, server, tmp_path):
+    command = _start_long_training(finished, server, tmp_path / "out")
+    os.kill(*server.jobs(), signal.SIGKILL)
+    assert command.wait(timeout=30) == 137
+
+
+def test_jobs_outlive_a_killed_server_and_later_ones_need_none(finished, server, tmp_path):
+    command = _start_long_training(finished, server, tmp_path / "out")
+    os.kill(server.process, signal.SIGKILL)
+    finished.run("fairmt", *_train(tmp_path / "later"), **server.variables)
+    assert (tmp_path / "later/predictions.parquet").exists()
+    assert command.poll() is None
+    command.kill()
+    command.wait()
+    _wait(lambda: "interrupted" in _log(tmp_path / "out"))
+
+
+def test_a_server_ends_with_its_starter_and_leaves_nothing(server):
+    server.starter.kill()
+    _wait(lambda: not server.socket.parent.exists())
+
+
+def test_a_server_imports_no_code_of_the_project_and_has_one_thread():
+    code = (
+        "import os, sys; from fairmt import forkserver; before = set(sys.modules);"
+        " forkserver._import_libraries();"
+        " print([name for name in set(sys.modules) - before if name.startswith('fairmt')],"
+        " len(os.listdir('/proc/self/task')), 'torch' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | forkserver.ONE_THREAD, capture_output=True, text=True
+    )
+    assert done.stdout.split() == ["[]", "1", "True"], done.stderr
+
+
+def test_no_server_where_a_gpu_is_visible(monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    monkeypatch.delenv(forkserver.VARIABLE, raising=False)
+    forkserver.start()
+    assert forkserver.VARIABLE not in os.environ
