@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,8 +22,9 @@ from fairmt.integrity import (
     read_json,
     write_evaluation,
 )
+from fairmt.methods.registry import read_cards
 from fairmt.run_provenance import merge, of_runs
-from fairmt.runs import PREPARED, RESULTS, Run, data_digest, plan_suite, prepared_folders
+from fairmt.runs import PREPARED, RESULTS, Run, data_digest, plan, plan_suite, prepared_folders
 from fairmt.workflow import by_method, evaluation_paths
 from fairmt.yaml_files import choose
 
@@ -40,16 +42,23 @@ def evaluate_method(suite: str, benchmark: str, method: str, out: Path) -> None:
     """
     from fairmt.evaluation import evaluate
 
-    groups = by_method(plan_suite(suite)[1])
-    pairs = ["/".join(pair) for pair in groups]
-    choose(f"{benchmark}/{method}", pairs, "benchmark/method", f"suite {suite}")
-    runs = groups[benchmark, method]
+    runs = _runs_of(read_suite(suite), benchmark, method)
     folders = check_inputs(runs)
     if out.is_dir():
         raise FairMTError(f"--out: expected a file, found the folder {out}")
     make_folder(out.parent)
     provenance = of_runs([run.folder / "run.json" for run in runs], folders[0])
     write_evaluation(out, evaluate(runs), provenance)
+
+
+def _runs_of(suite: Suite, benchmark: str, method: str) -> list[Run]:
+    """The runs of one method on one benchmark; the rest of the suite is not planned."""
+    choose(benchmark, list(suite.benchmarks), "benchmark", f"suite {suite.name}")
+    choose(method, list(suite.methods), "method", f"suite {suite.name}")
+    runs = plan(replace(suite, methods=(method,)), read_cards(), {benchmark: read_benchmark(benchmark)})
+    if not runs:
+        raise FairMTError(f"suite {suite.name}: no runs of method {method!r} on benchmark {benchmark!r}")
+    return runs
 
 
 def check_inputs(runs: Sequence[Run]) -> list[Path]:
