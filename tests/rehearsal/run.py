@@ -29,6 +29,7 @@ METHODS = ("mtl_erm", "stl_erm", "fairmt_eo", "fairmt_eo_uniform", "constant")
 STEPS = 20
 NEEDED = {"deployment-method conda": "conda", "slurm": "sbatch"}
 """The tool that a command needs which says this."""
+NOISE = ("WARNING", "[notice]", "slurmctld:", "slurmd:", "munged:")
 REFUSED = ("SUITE=scale", "SUITE=paper")
 """Suites of data that only their owners give: they end with what is missing, and train nothing."""
 PLACES = {
@@ -140,7 +141,7 @@ def run(clone: Path, command: str, work: Path) -> tuple[int, str]:
     with (work / "log.txt").open("a") as log:
         log.write(f"$ {typed}\n{ended.stdout}\n")
     lines = [line.strip() for line in ended.stdout.splitlines() if line.strip()]
-    lines = [line for line in lines if not line.startswith(("WARNING", "[notice]"))]
+    lines = [line for line in lines if not line.startswith(NOISE)]
     telling = [line for line in lines if line.startswith("fairmt: error:")] or lines or [""]
     return ended.returncode, telling[-1].replace(str(work), "…")[:140]
 
