@@ -46,17 +46,22 @@ def start() -> None:
 
     Nothing is imported before the first job. The server ends with this process, however that comes.
     Does nothing where a fork may not be safe: off Linux, and with a GPU, which a process forked from one
-    that has asked for it cannot use.
+    that has asked for it cannot use; nor where no socket can be made.
     """
     if sys.platform != "linux" or visible_gpus(os.environ):
         return
     # A folder that nobody else can enter.
     path = Path(tempfile.mkdtemp(prefix="fairmt-")) / "socket"
-    # The other end stays open as long as this process lives.
-    alive, _ = os.pipe()
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
-        listener.bind(str(path))
+        try:
+            listener.bind(str(path))
+        except OSError:
+            # The system's temporary folder has too long a name for a socket, or no room for one.
+            shutil.rmtree(path.parent)
+            return
         listener.listen(1024)
+        # The other end stays open as long as this process lives.
+        alive, _ = os.pipe()
         subprocess.Popen(
             [sys.executable, "-P", "-m", __name__, str(listener.fileno())],
             env=os.environ | ONE_THREAD,

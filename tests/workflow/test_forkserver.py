@@ -165,3 +165,14 @@ def test_no_server_where_a_gpu_is_visible(monkeypatch):
     monkeypatch.delenv(forkserver.VARIABLE, raising=False)
     forkserver.start()
     assert forkserver.VARIABLE not in os.environ
+
+
+def test_no_server_where_a_socket_has_no_room(monkeypatch, tmp_path):
+    folder = tmp_path / ("long" * 30)
+    folder.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(folder))
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    monkeypatch.delenv(forkserver.VARIABLE, raising=False)
+    forkserver.start()
+    assert forkserver.VARIABLE not in os.environ
+    assert not list(folder.iterdir())
