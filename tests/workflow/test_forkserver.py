@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -62,6 +63,8 @@ def server() -> Iterator[Server]:
         [process] = _children(starter.pid)
         yield Server(starter, socket, process)
         starter.kill()
+    # A server that a test has killed leaves its folder.
+    shutil.rmtree(socket.parent, ignore_errors=True)
 
 
 def _children(process: int) -> list[int]:
