@@ -30,6 +30,7 @@ STEPS = 20
 NEEDED = {"deployment-method conda": "conda", "slurm": "sbatch"}
 """The tool that a command needs which says this."""
 NOISE = ("WARNING", "[notice]", "slurmctld:", "slurmd:", "munged:")
+"""How lines begin that do not say how a command ended."""
 REFUSED = ("SUITE=scale", "SUITE=paper")
 """Suites of data that only their owners give: they end with what is missing, and train nothing."""
 PLACES = {
@@ -107,6 +108,7 @@ def rehearse(work: Path, skipped: list[str]) -> Iterator[tuple[str, str, str, bo
             subprocess.run(["git", "clone", "--quiet", str(clone), str(work / "restored")], check=True)
             clone = work / "restored"
         if "profiles/slurm" in command:
+            # So that something is left to train.
             for folder in clone.glob("results/open/runs/*/mtl_erm"):
                 shutil.rmtree(folder)
         done.append(command)
