@@ -7,6 +7,8 @@ import re
 import shutil
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -95,6 +97,15 @@ class Project:
         text = file.read_text()
         assert old in text, f"{old!r} is not in {path}"
         file.write_text(text.replace(old, new))
+
+
+def wait(until: Callable[[], object], seconds: int) -> None:
+    """Wait for a condition; fails the test after so many seconds."""
+    for _ in range(10 * seconds):
+        if until():
+            return
+        time.sleep(0.1)
+    raise AssertionError(f"expected it within {seconds} seconds")
 
 
 def _environment() -> dict[str, str]:

@@ -9,21 +9,12 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import Project
+from conftest import wait
 
 # One worker runs this file and `test_dvc.py`, so that the finished project is built once.
 pytestmark = pytest.mark.xdist_group("faults")
 
 RESULTS = Path("results/tiny")
-
-
-def _wait_for(project: Project, files: int) -> None:
-    """Until so many runs have their predictions."""
-    for _ in range(1200):
-        if len(project.predictions()) >= files:
-            return
-        time.sleep(0.1)
-    raise AssertionError(f"expected {files} prediction files within two minutes")
 
 
 @pytest.mark.parametrize("victim", ["all", "snakemake"])
@@ -33,7 +24,7 @@ def test_killed_in_the_middle_of_training(finished, victim):
         path.unlink()
     process = finished.start("snakemake", "--config", "suite=tiny", "--", "runs")
     # Two jobs run at a time: of three runs, one at least is complete for Snakemake too.
-    _wait_for(finished, 3)
+    wait(lambda: len(finished.predictions()) >= 3, seconds=120)
     if victim == "all":
         os.killpg(process.pid, signal.SIGKILL)
     else:
@@ -59,7 +50,7 @@ def test_two_at_once_do_not_disturb_each_other(finished):
     for path in (finished.folder / RESULTS / "runs").rglob("predictions.parquet"):
         path.unlink()
     first = finished.start("snakemake", "--config", "suite=tiny", "--", "runs")
-    _wait_for(finished, 1)
+    wait(lambda: len(finished.predictions()) >= 1, seconds=120)
     second = finished.run("snakemake", "--config", "suite=tiny", "--", "runs")
     if first.poll() is None:
         assert second.returncode != 0

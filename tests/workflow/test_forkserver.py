@@ -7,13 +7,12 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from conftest import Project
+from conftest import Project, wait
 
 from fairmt import forkserver
 
@@ -71,14 +70,6 @@ def _children(process: int) -> list[int]:
     return [int(child) for child in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
 
 
-def _wait(until: Callable[[], object]) -> None:
-    for _ in range(300):
-        if until():
-            return
-        time.sleep(0.1)
-    raise AssertionError("expected it within half a minute")
-
-
 def _train(out: Path, benchmark: str = "tiny") -> list[str]:
     log = str(out / "log.txt")
     return ["--log", log, "train", benchmark, "mtl_erm", "--seed", "0", "--threads", "1", "--out", str(out)]
@@ -89,7 +80,7 @@ def _start_long_training(project: Project, server: Server, out: Path) -> subproc
     (project.folder / "config/benchmarks/long.yaml").write_text(LONG)
     project.do("fairmt", "prepare", "long")
     command = project.start("fairmt", *_train(out, "long"), **server.variables)
-    _wait(lambda: "step" in _log(out).partition("no checkpoint")[2])
+    wait(lambda: "step" in _log(out).partition("no checkpoint")[2], seconds=30)
     return command
 
 
@@ -124,7 +115,7 @@ def test_a_job_ends_with_its_command(finished, server, tmp_path):
     assert len(server.jobs()) == 1
     command.kill()
     command.wait()
-    _wait(lambda: not server.jobs())
+    wait(lambda: not server.jobs(), seconds=30)
     assert "interrupted" in _log(tmp_path / "out")
 
 
@@ -142,12 +133,12 @@ def test_jobs_outlive_a_killed_server_and_later_ones_need_none(finished, server,
     assert command.poll() is None
     command.kill()
     command.wait()
-    _wait(lambda: "interrupted" in _log(tmp_path / "out"))
+    wait(lambda: "interrupted" in _log(tmp_path / "out"), seconds=30)
 
 
 def test_a_server_ends_with_its_starter_and_leaves_nothing(server):
     server.starter.kill()
-    _wait(lambda: not server.socket.parent.exists())
+    wait(lambda: not server.socket.parent.exists(), seconds=30)
 
 
 def test_a_server_imports_no_code_of_the_project_and_has_one_thread():
