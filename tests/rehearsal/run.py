@@ -3,7 +3,7 @@
     FAIRMT_MIRRORS=/data/mirror python tests/rehearsal/run.py [--skip 'make test'] > rehearsal.md
 
 Installing, the demo and the tests run as they are. Then the suites are cut down to minutes: a seed, a knob
-value, `METHODS` and `STEPS` steps. Commands of a tool that is not here, such as conda, are left out and
+value, `METHODS` and `STEPS` steps. Commands of a tool that is not here, such as Slurm, are left out and
 listed. Prints a Markdown table, and ends with an error if a command went otherwise than it should.
 """
 
@@ -27,7 +27,7 @@ from tabulate import tabulate
 ROOT = Path(__file__).parents[2]
 METHODS = ("mtl_erm", "stl_erm", "fairmt_eo", "fairmt_eo_uniform", "constant")
 STEPS = 20
-NEEDED = {"deployment-method conda": "conda", "slurm": "sbatch"}
+NEEDED = {"slurm": "sbatch"}
 """The tool that a command needs which says this."""
 NOISE = ("WARNING", "[notice]", "slurmctld:", "slurmd:", "munged:")
 """How lines begin that do not say how a command ended."""
