@@ -1,9 +1,9 @@
-"""Print the licences of the pinned dependencies as Markdown: python docs/licences.py > docs/licences.md"""
+"""Print the licences of all pinned dependencies, which must be installed, as Markdown: `make licences`."""
 
 from __future__ import annotations
 
 import re
-from importlib.metadata import PackageNotFoundError, metadata
+from importlib.metadata import metadata
 from pathlib import Path
 
 from tabulate import tabulate
@@ -16,18 +16,12 @@ def main() -> None:
     rows = [(name, *_entry(name)) for name in sorted(names, key=str.lower)]
     print("# Licences of the dependencies\n")
     print("Made by `make licences` from the packages' own metadata, for every line of `requirements.lock`.\n")
-    print(tabulate([row for row in rows if row[1]], ["package", "version", "licence"], tablefmt="pipe"))
-    absent = [name for name, version, _ in rows if not version]
-    if absent:
-        print(f"\nNot installed here: {', '.join(absent)}.")
+    print(tabulate(rows, ["package", "version", "licence"], tablefmt="pipe"))
 
 
 def _entry(name: str) -> tuple[str, str]:
     """Version and licence: the SPDX expression, else the classifiers, else the first line of the text."""
-    try:
-        found = metadata(name)
-    except PackageNotFoundError:
-        return "", ""
+    found = metadata(name)
     classifiers = [
         line.rpartition(" :: ")[2]
         for line in found.get_all("Classifier", [])

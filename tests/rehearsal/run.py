@@ -1,10 +1,11 @@
-"""Types every command of docs/reproducing.md in a fresh clone, from the first line to the last.
+"""Types every command of a page in a fresh clone, from the first line to the last.
 
-    FAIRMT_MIRRORS=/data/mirror python tests/rehearsal/run.py [--skip 'make test'] > rehearsal.md
+    FAIRMT_MIRRORS=/data/mirror python tests/rehearsal/run.py docs/reproducing.md docs/checks.md > tables.md
 
-Installing, the demo and the tests run as they are. Then the suites are cut down to minutes: a seed, a knob
-value, `METHODS` and `STEPS` steps. Commands of a tool that is not here, such as Slurm, are left out and
-listed. Prints a Markdown table, and ends with an error if a command went otherwise than it should.
+Installing, the demo and the tests run as they are. Before the first other suite, all are cut down to
+minutes: a seed, a knob value, `METHODS` and `STEPS` steps. Commands of a tool that is not here, such as
+Slurm, are left out and listed. Prints a Markdown table per page, and ends with an error if a command went
+otherwise than it should.
 """
 
 from __future__ import annotations
@@ -89,12 +90,12 @@ def commit(clone: Path, message: str) -> None:
     subprocess.run(["git", *who, "commit", "--quiet", "--all", "--message", message], cwd=clone, check=True)
 
 
-def rehearse(work: Path, skipped: list[str]) -> Iterator[tuple[str, str, str, bool]]:
-    """Of each command: itself, its seconds, how it ended, and whether that is as it should be."""
+def rehearse(page: str, work: Path, skipped: list[str]) -> Iterator[tuple[str, str, str, bool]]:
+    """Of each command of a page: itself, its seconds, how it ended, and whether that is as it should be."""
     clone = work / "clone"
     subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], check=True)
     done: list[str] = []
-    for command in commands((clone / "docs/reproducing.md").read_text(encoding="utf-8")):
+    for command in commands((clone / page).read_text(encoding="utf-8")):
         missing = [tool for text, tool in NEEDED.items() if text in command and shutil.which(tool) is None]
         if command in skipped or missing:
             yield command, "", f"not here: no {missing[0]}" if missing else "left out", True
@@ -149,19 +150,25 @@ def run(clone: Path, command: str, work: Path) -> tuple[int, str]:
 
 
 def main() -> int:
-    """Print a table of all commands; 1 if one ended otherwise than it should."""
+    """Print a table of each page's commands; 1 if one ended otherwise than it should."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("pages", nargs="+", help="pages of this repository")
     parser.add_argument("--skip", action="append", default=[], help="a command to leave out; may be repeated")
     parser.add_argument("--work", type=Path, help="an empty folder that stays, with the log of all commands")
     options = parser.parse_args()
-    rows = []
-    with nullcontext(options.work) if options.work else tempfile.TemporaryDirectory() as work:
-        for row in rehearse(Path(work), options.skip):
-            print(*row, sep=" | ", file=sys.stderr, flush=True)
-            rows.append(row)
-    table = [tuple(cell.replace("|", "\\|") for cell in (f"`{row[0]}`", *row[1:3])) for row in rows]
-    print(tabulate(table, ("command", "seconds", "ends with"), "pipe"))
-    return 0 if all(row[-1] for row in rows) else 1
+    as_wished = True
+    for page in options.pages:
+        rows = []
+        with nullcontext(options.work) if options.work else tempfile.TemporaryDirectory() as work:
+            place = Path(work) / Path(page).stem
+            place.mkdir()
+            for row in rehearse(page, place, options.skip):
+                print(*row, sep=" | ", file=sys.stderr, flush=True)
+                rows.append(row)
+        table = [tuple(cell.replace("|", "\\|") for cell in (f"`{row[0]}`", *row[1:3])) for row in rows]
+        print(f"{page}\n", tabulate(table, ("command", "seconds", "ends with"), "pipe"), sep="\n", end="\n\n")
+        as_wished = as_wished and all(row[-1] for row in rows)
+    return 0 if as_wished else 1
 
 
 if __name__ == "__main__":
