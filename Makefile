@@ -51,7 +51,8 @@ lint: $(STAMP) ## Format, types, rules
 	snakemake --lint
 
 lock: $(STAMP) ## Whether dvc.lock agrees with configuration and code: "Data and pipelines are up to date."
-	dvc repro --dry --allow-missing
+	@said=$$(dvc repro --dry --allow-missing); echo "$$said"; \
+	  echo "$$said" | grep -q "Data and pipelines are up to date."
 
 audit: $(STAMP) ## Known vulnerabilities of the pinned dependencies, by pip-audit; needs the network
 	$(PYTHON) -m venv $(VENV)/audit
