@@ -312,6 +312,7 @@ def _data_cards(options: argparse.Namespace) -> None:
 def _train(options: argparse.Namespace) -> None:
     import torch
 
+    from fairmt.deterministic import deterministic_if_asked
     from fairmt.gpus import lock_folder, one_gpu
     from fairmt.integrity import check_prepared
     from fairmt.methods.registry import load_method
@@ -334,7 +335,10 @@ def _train(options: argparse.Namespace) -> None:
     make_folder(options.out)
     try:
         # Before anything asks CUDA, which looks at the environment once.
-        with one_gpu(os.environ, lock_folder()) if options.device is None else nullcontext():
+        one_device = one_gpu(os.environ, lock_folder()) if options.device is None else nullcontext()
+        with one_device, deterministic_if_asked(os.environ) as deterministic:
+            if deterministic:
+                log.info("deterministic operations only")
             if options.device is None and not torch.cuda.is_available():
                 log.info("no GPU is visible: training on the CPU")
             train(job, one.prepared, options.out, device=options.device)
