@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -69,11 +69,12 @@ def expect_layout(source: Path | str, layout: str) -> Iterator[None]:
     Raises
     ------
     FairMTError
-        In place of a `ValueError`, which those of parsing and decoding are too.
+        In place of a `ValueError`, which those of parsing and decoding are too, or of an `OverflowError`,
+        as a whole number of more than 64 bits gives.
     """
     try:
         yield
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise FairMTError(f"{source}: not in the layout of {layout}: {error}") from None
 
 
@@ -90,7 +91,7 @@ def check_distinct(ids: pd.Series | pd.Index, source: Path | str) -> None:
         raise FairMTError(f"{source}: {ids.name}: expected each once, found {twice[0]!r} twice")
 
 
-def check_values(frame: pd.DataFrame, allowed: Mapping[str, Iterable[str]], source: Path | str) -> None:
+def check_values(frame: pd.DataFrame, allowed: Mapping[str, Collection[str]], source: Path | str) -> None:
     """Refuse a table in which a column has another value than the allowed ones.
 
     Raises
@@ -99,7 +100,7 @@ def check_values(frame: pd.DataFrame, allowed: Mapping[str, Iterable[str]], sour
         Naming the column and the first such value.
     """
     for column, values in allowed.items():
-        wrong = ~frame[column].isin(list(values))
+        wrong = ~frame[column].isin(values)
         if wrong.any():
             found = frame[column][wrong].tolist()[0]
             raise FairMTError(f"{source}: {column}: expected one of {', '.join(values)}, found {found!r}")

@@ -240,6 +240,14 @@ def test_jigsaw_values_of_another_kind(column, value, words, tmp_path):
         jigsaw.load(rewritten("jigsaw", tmp_path, raw.to_csv(index=False).encode()), {})
 
 
+@pytest.mark.parametrize("name", ["hatexplain", "jigsaw"])
+def test_id_of_more_than_64_bits(name, tmp_path):
+    raw = rows_of(name).rename(columns={"Unnamed: 0": ""})
+    raw.loc[6, ""] = str(10**20)
+    with pytest.raises(FairMTError, match="layout"):
+        load_dataset(name).load(rewritten(name, tmp_path, raw.to_csv(index=False).encode()), {})
+
+
 @pytest.mark.parametrize("name", FILES)
 def test_missing_file(name, tmp_path):
     with pytest.raises(FairMTError, match=f"fairmt fetch {name}`"):

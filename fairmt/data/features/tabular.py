@@ -1,4 +1,4 @@
-"""Features of a tabular benchmark: numeric columns, and one column per level of categorical ones."""
+"""Features of a tabular benchmark: numbers, if wanted cut into bins, and a column per categorical level."""
 
 from __future__ import annotations
 
@@ -24,9 +24,10 @@ def build(table: Table, train: np.ndarray, spec: Mapping[str, Any]) -> tuple[np.
     """Feature matrix and feature names; every constant is taken from the training rows.
 
     Numeric columns are standardised (unless ``standardise`` is false). With ``impute``, a missing number
-    becomes the training mean, and a 0/1 column beside it says so. A categorical column becomes one 0/1
-    column per level seen in training, a missing value being a level of its own; a level that training
-    has not seen is all zeros.
+    becomes the training mean, and a 0/1 column beside it says so. With ``bins``, the number's place in each
+    of so many bins follows (see `piecewise_linear`), standardised as well. A categorical column becomes
+    one 0/1 column per level seen in training, a missing value being a level of its own; a level that
+    training has not seen is all zeros.
 
     Parameters
     ----------
@@ -39,7 +40,8 @@ def build(table: Table, train: np.ndarray, spec: Mapping[str, Any]) -> tuple[np.
     -------
     x : float32 array, [N, F]
     names : tuple of str
-        ``column`` or ``column=level``; ``column=(missing)`` for a missing number too.
+        ``column`` or ``column=level``; ``column=(missing)`` for a missing number too; ``column:0`` and so on
+        for its bins.
 
     Raises
     ------
@@ -54,10 +56,12 @@ def build(table: Table, train: np.ndarray, spec: Mapping[str, Any]) -> tuple[np.
         values = _numbers(table.frame[column], gaps)
         if gaps.any():
             values[gaps] = _mean(values[train & ~gaps], column)
-        if spec.get("standardise", True):
-            values = _standardised(values, values[train])
-        blocks.append(values[:, None])
-        names.append(column)
+        places = piecewise_linear(values, values[train], spec.get("bins", 1)).T
+        of_bins = [(f"{column}:{i}", place) for i, place in enumerate(places)]
+        for name, feature in [(column, values), *of_bins]:
+            scaled = _standardised(feature, feature[train]) if spec.get("standardise", True) else feature
+            blocks.append(scaled[:, None])
+            names.append(name)
         if gaps[train].any():
             blocks.append(gaps[:, None].astype(np.float64))
             names.append(f"{column}={MISSING}")
@@ -68,6 +72,41 @@ def build(table: Table, train: np.ndarray, spec: Mapping[str, Any]) -> tuple[np.
     if not blocks:
         raise FairMTError("features: no numeric or categorical column is named")
     return np.concatenate(blocks, axis=1, dtype=np.float32, casting="same_kind"), tuple(names)
+
+
+def piecewise_linear(values: np.ndarray, train: np.ndarray, bins: int) -> np.ndarray:
+    """How far a number has come through each of consecutive bins: 1 in those below it, 0 in those above.
+
+    From them a network learns steps at the bins' edges with small weights; from the number itself it needs
+    large ones. Edges are quantiles of the distinct training values, not of all, so that a column of mostly
+    zeros is cut where it is not zero.
+
+    Parameters
+    ----------
+    values : float array, [N]
+    train : float array, [M]
+        Values of the training rows.
+    bins : int, at least 1
+
+    Returns
+    -------
+    float array, [N, bins]
+        Fewer columns where training has fewer distinct values; none for one bin, which is the number.
+
+    References
+    ----------
+    Gorishniy, Rubachev and Babenko, On Embeddings for Numerical Features in Tabular Deep Learning, 2022.
+
+    Examples
+    --------
+    >>> piecewise_linear(np.array([0.0, 1.0, 3.0, 9.0]), np.array([0.0, 2.0, 4.0]), bins=2).tolist()
+    [[0.0, 0.0], [0.5, 0.0], [1.0, 0.5], [1.0, 1.0]]
+    """
+    distinct = np.unique(train)
+    edges = np.unique(np.quantile(distinct, np.linspace(0, 1, min(bins, len(distinct) - 1) + 1)))
+    if len(edges) < 3:
+        return np.empty((len(values), 0))
+    return np.clip((values[:, None] - edges[:-1]) / np.diff(edges), 0.0, 1.0)
 
 
 def _numbers(column: pd.Series, gaps: np.ndarray) -> np.ndarray:
