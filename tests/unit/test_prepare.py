@@ -270,34 +270,36 @@ def test_imputing_changes_nothing_where_no_number_is_missing(toy):
     np.testing.assert_array_equal(before["x"], after["x"])
 
 
-def test_bins_are_cut_at_training_values_and_add_up_to_a_piecewise_linear_number(toy):
+def test_bins_are_cut_at_training_values_and_add_up_to_the_number(toy):
     gain = np.where(np.arange(400) % 4, 0.0, np.arange(400) ** 2)
-    features = {"numeric": ["gain", "height"], "bins": 8, "standardise": False}
+    features = {"numeric": ["gain", "height"], "categorical": ["job"], "bins": 8}
     toy(changed(gain=gain), configured("features", features))
-    # A column with one training value has nothing to cut.
-    assert read_meta(toy.out).features == ("gain", *(f"gain:{i}" for i in range(8)), "height")
+    names = read_meta(toy.out).features
+    # A column with one training value has no bin.
+    assert names == (*(f"gain:{i}" for i in range(8)), "job=(missing)", "job=cook", "job=smith")
     arrays = read_arrays(toy.out / "inputs.safetensors")
-    places, train = arrays["x"][:, 1:9], gain[arrays["split"] == 0]
-    assert (places.min(), places.max()) == (0, 1)
-    assert (np.diff(places, axis=1) <= 0).all(), "a bin is entered before the one below it is left"
+    places, train = arrays["x"][:, :8], gain[arrays["split"] == 0]
     edges = np.quantile(np.unique(train), np.linspace(0, 1, 9))
-    np.testing.assert_allclose(
-        edges[0] + places @ np.diff(edges), np.clip(gain, train.min(), train.max()), rtol=1e-5, atol=1e-3
-    )
-
-
-def test_bins_are_standardised_like_numbers(toy):
-    toy(config=configured("features.bins", 4))
-    arrays = read_arrays(toy.out / "inputs.safetensors")
-    assert read_meta(toy.out).features[:6] == ("age", "age:0", "age:1", "age:2", "age:3", "height")
-    of_age = arrays["x"][arrays["split"] == 0, :5]
-    np.testing.assert_allclose(of_age.mean(0), 0, atol=1e-5)
-    np.testing.assert_allclose(of_age.std(0), 1, atol=1e-5)
+    np.testing.assert_allclose(edges[0] + places @ np.diff(edges), gain, rtol=1e-5, atol=1e-2)
+    assert (places[gain == 0] == 0).all()
+    entered, left = places[:, 1:] > 0, places[:, :-1] == 1
+    assert (left | ~entered).all(), "a bin is entered when the one below it has been left"
 
 
 def test_no_more_bins_than_steps_between_training_values(toy):
     toy(changed(age=np.arange(400) % 3.0), configured("features", {"numeric": ["age"], "bins": 32}))
-    assert read_meta(toy.out).features == ("age", "age:0", "age:1")
+    assert read_meta(toy.out).features == ("age:0", "age:1")
+
+
+def test_a_missing_number_is_where_the_training_mean_is(toy):
+    age = table().frame["age"].to_numpy(copy=True)
+    age[::5] = np.nan
+    toy(changed(age=age), configured("features", {"numeric": ["age"], "impute": True, "bins": 1}))
+    assert read_meta(toy.out).features == ("age:0", "age=(missing)")
+    arrays = read_arrays(toy.out / "inputs.safetensors")
+    known = age[(arrays["split"] == 0) & ~np.isnan(age)]
+    expected = (np.where(np.isnan(age), known.mean(), age) - known.min()) / np.ptp(known)
+    np.testing.assert_allclose(arrays["x"][:, 0], expected, atol=1e-5)
 
 
 def test_seed_is_without_effect_where_the_split_is_fixed(toy):

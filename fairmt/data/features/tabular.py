@@ -23,11 +23,10 @@ def columns(spec: Mapping[str, Any]) -> list[str]:
 def build(table: Table, train: np.ndarray, spec: Mapping[str, Any]) -> tuple[np.ndarray, tuple[str, ...]]:
     """Feature matrix and feature names; every constant is taken from the training rows.
 
-    Numeric columns are standardised (unless ``standardise`` is false). With ``impute``, a missing number
-    becomes the training mean, and a 0/1 column beside it says so. With ``bins``, the number's place in each
-    of so many bins follows (see `piecewise_linear`), standardised as well. A categorical column becomes
-    one 0/1 column per level seen in training, a missing value being a level of its own; a level that
-    training has not seen is all zeros.
+    Numeric columns are standardised (unless ``standardise`` is false), or with ``bins`` become as many
+    columns, see `piecewise_linear`. With ``impute``, a missing number becomes the training mean, and a 0/1
+    column beside it says so. A categorical column becomes one 0/1 column per level seen in training, a
+    missing value being a level of its own; a level that training has not seen is all zeros.
 
     Parameters
     ----------
@@ -40,8 +39,7 @@ def build(table: Table, train: np.ndarray, spec: Mapping[str, Any]) -> tuple[np.
     -------
     x : float32 array, [N, F]
     names : tuple of str
-        ``column`` or ``column=level``; ``column=(missing)`` for a missing number too; ``column:0`` and so on
-        for its bins.
+        ``column``, ``column:bin`` or ``column=level``; ``column=(missing)`` for a missing number too.
 
     Raises
     ------
@@ -56,12 +54,15 @@ def build(table: Table, train: np.ndarray, spec: Mapping[str, Any]) -> tuple[np.
         values = _numbers(table.frame[column], gaps)
         if gaps.any():
             values[gaps] = _mean(values[train & ~gaps], column)
-        places = piecewise_linear(values, values[train], spec.get("bins", 1)).T
-        of_bins = [(f"{column}:{i}", place) for i, place in enumerate(places)]
-        for name, feature in [(column, values), *of_bins]:
-            scaled = _standardised(feature, feature[train]) if spec.get("standardise", True) else feature
-            blocks.append(scaled[:, None])
-            names.append(name)
+        if "bins" in spec:
+            places = piecewise_linear(values, values[train], spec["bins"])
+            blocks.append(places)
+            names += [f"{column}:{i}" for i in range(places.shape[1])]
+        else:
+            if spec.get("standardise", True):
+                values = _standardised(values, values[train])
+            blocks.append(values[:, None])
+            names.append(column)
         if gaps[train].any():
             blocks.append(gaps[:, None].astype(np.float64))
             names.append(f"{column}={MISSING}")
@@ -77,9 +78,9 @@ def build(table: Table, train: np.ndarray, spec: Mapping[str, Any]) -> tuple[np.
 def piecewise_linear(values: np.ndarray, train: np.ndarray, bins: int) -> np.ndarray:
     """How far a number has come through each of consecutive bins: 1 in those below it, 0 in those above.
 
-    From them a network learns steps at the bins' edges with small weights; from the number itself it needs
+    From these a network learns steps at the bins' edges with small weights; from the number itself it needs
     large ones. Edges are quantiles of the distinct training values, not of all, so that a column of mostly
-    zeros is cut where it is not zero.
+    zeros is cut where it is not zero. The outer bins go on beyond the training values.
 
     Parameters
     ----------
@@ -91,7 +92,7 @@ def piecewise_linear(values: np.ndarray, train: np.ndarray, bins: int) -> np.nda
     Returns
     -------
     float array, [N, bins]
-        Fewer columns where training has fewer distinct values; none for one bin, which is the number.
+        Fewer columns where training has fewer distinct values, and none where it has one.
 
     References
     ----------
@@ -99,14 +100,15 @@ def piecewise_linear(values: np.ndarray, train: np.ndarray, bins: int) -> np.nda
 
     Examples
     --------
-    >>> piecewise_linear(np.array([0.0, 1.0, 3.0, 9.0]), np.array([0.0, 2.0, 4.0]), bins=2).tolist()
-    [[0.0, 0.0], [0.5, 0.0], [1.0, 0.5], [1.0, 1.0]]
+    >>> piecewise_linear(np.array([0.0, 1.0, 3.0, 8.0]), np.array([0.0, 2.0, 4.0]), bins=2).tolist()
+    [[0.0, 0.0], [0.5, 0.0], [1.0, 0.5], [1.0, 3.0]]
     """
     distinct = np.unique(train)
     edges = np.unique(np.quantile(distinct, np.linspace(0, 1, min(bins, len(distinct) - 1) + 1)))
-    if len(edges) < 3:
-        return np.empty((len(values), 0))
-    return np.clip((values[:, None] - edges[:-1]) / np.diff(edges), 0.0, 1.0)
+    places = (values[:, None] - edges[:-1]) / np.diff(edges)
+    places[:, 1:] = np.maximum(places[:, 1:], 0.0)
+    places[:, :-1] = np.minimum(places[:, :-1], 1.0)
+    return places
 
 
 def _numbers(column: pd.Series, gaps: np.ndarray) -> np.ndarray:
