@@ -69,6 +69,12 @@ def validate(content: dict[str, Any], schema: str, source: Path) -> None:
     if error.validator == "required":
         missing = sorted(set(error.validator_value) - set(error.instance))
         raise FairMTError(f"{source}: {field}: required key {missing[0]!r} is missing")
+    if error.validator == "not":
+        # Schemas say so in one way only: dependentSchemas: {key: {not: {required: [other]}}}.
+        *_, key, _ = error.absolute_schema_path
+        raise FairMTError(
+            f"{source}: {field}: key {error.validator_value['required'][0]!r} cannot go with key {key!r}"
+        )
     raise FairMTError(f"{source}: {field}: {error.message}")
 
 

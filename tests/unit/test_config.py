@@ -135,6 +135,15 @@ def test_extends_may_be_chained(write):
             r"features\.numeric: \['age'\] is expected to be empty",
         ),
         (
+            "extends: base\nfeatures: {image: {size: 64}, text: {column: essay, components: 8}}\n"
+            "model: {trunk: resnet18, flip: true, padding: 4, head_widths: []}\n",
+            "features: key 'text' cannot go with key 'image'",
+        ),
+        (
+            "extends: base\nfeatures: {numeric: [age], bins: 8, standardise: true}\n",
+            "features: key 'standardise' cannot go with key 'bins'",
+        ),
+        (
             "extends: base\nfeatures: {image: {size: 64}}\n"
             "model: {trunk: convnet, widht: 8, width: 8, flip: true, padding: 4, head_widths: []}\n",
             "model: unknown key 'widht'; did you mean 'width'",
