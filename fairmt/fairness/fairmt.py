@@ -154,22 +154,30 @@ class FairMT(nn.Module):
         dict
             ``loss`` (mean task loss), ``lambda`` (sum of the multipliers), ``C`` (the largest
             constraint), ``max_violation`` and ``alpha_min``; NaN where the warm-up has none.
+
+        Raises
+        ------
+        FairMTError
+            If a task has no head or no labels, labels or groups have another shape, or a row has a group
+            other than -1 to G - 1.
         """
-        self.done_share += share
-        last = self.done_share > 1 - 1e-6
+        self._check_batch(z, heads, y, group)
+        last = self.done_share + share > 1 - 1e-6
         batch = _Batch(z, [heads[task.name] for task in self.tasks], y, group, share, last)
         logged = self._warm_up(batch) if self.steps_done < self.warmup_steps else self._constrained(batch)
         if last:
             self.constraint.running.end_step()
             self.steps_done += 1
-            self.done_share = 0.0
+        self.done_share = 0.0 if last else self.done_share + share
         return logged
 
     def _warm_up(self, batch: _Batch) -> dict[str, float]:
-        seen = self._see([head(batch.z) for head in batch.heads], batch)
-        sums = torch.stack(seen.losses)
-        losses = sums / torch.as_tensor(seen.labelled).to(sums)
-        (losses.sum() / max(seen.present.sum(), 1) * (batch.share * processes())).backward()
+        outputs = [head(batch.z) for head in batch.heads]
+        with _full_precision(batch.z):
+            seen = self._see(outputs, batch)
+            sums = torch.stack(seen.losses)
+            losses = sums / torch.as_tensor(seen.labelled).to(sums)
+            (losses.sum() / max(seen.present.sum(), 1) * (batch.share * processes())).backward()
         if batch.last and self.steps_done + 1 == self.warmup_steps:
             self.constraint.start_scales()
         largest = float(self.constraint.violations()[0].max())
@@ -183,9 +191,11 @@ class FairMT(nn.Module):
 
     def _constrained(self, batch: _Batch) -> dict[str, float]:
         heads = CutHeads(batch.heads, batch.z)
-        seen = self._see(heads.outputs(), batch)
-        aggregate = self.constraint.aggregate(batch.last)
-        self._fill_gradients(heads, batch.share, seen, aggregate.weights)
+        outputs = heads.outputs()
+        with _full_precision(batch.z):
+            seen = self._see(outputs, batch)
+            aggregate = self.constraint.aggregate(batch.last)
+            self._fill_gradients(heads, batch.share, seen, aggregate.weights)
         multiplier = float(self.dual.multipliers.sum())
         if batch.last:
             self.dual.update(aggregate.values, bounded=self.bound < 1)
@@ -226,8 +236,15 @@ class FairMT(nn.Module):
             counts.append(task.labelled(labels).sum())
         observation = self.cells.observe(outputs, batch.y, batch.group)
         table = observation.table()
-        numbers = torch.stack([*counts, *(loss.detach() for loss in losses)])
+        unknown_codes = ((batch.group < -1) | (batch.group >= self.cells.groups)).sum()
+        numbers = torch.stack([*counts, *(loss.detach() for loss in losses), unknown_codes])
         host = sum_over_processes(torch.cat([table.flatten(), numbers.to(table)])).double().cpu().numpy()
+        host, wrong = host[:-1], int(host[-1])
+        if wrong:
+            raise FairMTError(
+                f"group: expected 0 to {self.cells.groups - 1}, or -1 where it is unknown, in every row; "
+                f"found another number in {wrong} rows"
+            )
         cells, labelled, totals = np.split(host, [table.numel(), table.numel() + len(losses)])
         numerator, count, square = cells.reshape(table.shape)
         self.constraint.running.update(Sums(numerator, count, square))
@@ -241,6 +258,28 @@ class FairMT(nn.Module):
             observation=observation,
             counts=count,
         )
+
+    def _check_batch(
+        self,
+        z: Tensor,
+        heads: Mapping[str, nn.Module] | nn.ModuleDict,
+        y: Mapping[str, Tensor],
+        group: Tensor,
+    ) -> None:
+        """Refuse what would broadcast, or fail far from its cause."""
+        rows = len(z)
+        if group.shape != (rows,):
+            raise FairMTError(f"group: expected shape [{rows}], found {list(group.shape)}")
+        for task in self.tasks:
+            for what, given in (("heads", heads), ("y", y)):
+                if task.name not in given:
+                    raise FairMTError(f"{what}: task {task.name!r} is missing; found {', '.join(given)}")
+            expected = (rows,) if task.kind == "classification" else (rows, task.size)
+            if y[task.name].shape != expected:
+                raise FairMTError(
+                    f"y: task {task.name!r}, a {task.kind}: expected shape {list(expected)}, found "
+                    f"{list(y[task.name].shape)}"
+                )
 
     def get_extra_state(self) -> Tensor:
         """Optimizer steps done, and the share of the present one, [2], for `state_dict`."""
@@ -292,6 +331,11 @@ def _check(tasks: Sequence[Task], groups: int, warmup_steps: int, eps: float, **
     for name, value in shares.items():
         if not 0 <= value <= 1:
             raise FairMTError(f"{name}: expected a number from 0 to 1, found {value}")
+
+
+def _full_precision(z: Tensor) -> torch.autocast:
+    """Where autocast is off: differences of a few hundredths between means need more than eight bits."""
+    return torch.autocast(z.device.type, enabled=False)
 
 
 def _part(field: str, name: str, parts: Mapping[str, T]) -> T:

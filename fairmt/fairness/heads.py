@@ -7,7 +7,7 @@ weights too, that of an adapter on z. No task needs a gradient by z of its own.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -81,7 +81,7 @@ class CutHeads:
         cuts = [_cut(head) for head in heads]
         self._linears = [first for first, _ in cuts]
         self._tails = [tail for _, tail in cuts]
-        rest = [[p for layer in tail for p in layer.parameters() if p.requires_grad] for tail in self._tails]
+        rest = [list(dict.fromkeys(_trained(tail))) for tail in self._tails]
         self._rest = [p for own in rest for p in own]
         self.rest_sizes = [sum(p.numel() for p in own) for own in rest]
         weights, biases = zip(*(_affine(first, z) for first in self._linears), strict=True)
@@ -153,11 +153,17 @@ class CutHeads:
         torch.autograd.backward([p for p, _ in pairs], [gradient for _, gradient in pairs])
 
 
+def _trained(layers: Sequence[nn.Module]) -> Iterator[nn.Parameter]:
+    """Trained parameters, layer by layer; those of a layer that is there twice come twice."""
+    return (p for layer in layers for p in layer.parameters() if p.requires_grad)
+
+
 def _cut(head: nn.Module) -> tuple[nn.Linear | None, list[nn.Module]]:
     """The head's first layer, if that is a plain linear one, and the layers behind it."""
     if _is_plain(head, nn.Linear):
         return head, []  # type: ignore[return-value]
-    layers = list(head.children()) if _is_plain(head, nn.Sequential) else []
+    # Not children(): a layer that a head has twice, such as one activation, would be there once.
+    layers = list(head) if _is_plain(head, nn.Sequential) else []
     if layers and _is_plain(layers[0], nn.Linear):
         return layers[0], layers[1:]  # type: ignore[return-value]
     return None, [head]
@@ -165,7 +171,12 @@ def _cut(head: nn.Module) -> tuple[nn.Linear | None, list[nn.Module]]:
 
 def _is_plain(module: nn.Module, kind: type[nn.Module]) -> bool:
     """Whether calling the module does what its kind does, and nothing else."""
-    hooks = (module._forward_pre_hooks, module._forward_hooks, module._backward_hooks)
+    hooks = (
+        module._forward_pre_hooks,
+        module._forward_hooks,
+        module._backward_pre_hooks,
+        module._backward_hooks,
+    )
     return type(module) is kind and not any(hooks)
 
 

@@ -7,6 +7,7 @@ import os
 import sys
 from datetime import timedelta
 
+import numpy as np
 import pytest
 import torch
 import torch.distributed as dist
@@ -123,6 +124,63 @@ def test_bfloat16_autocast_follows_full_precision():
         assert all(p.dtype == torch.float32 and p.grad.isfinite().all() for p in network.parameters())
     assert logs[1]["loss"] == pytest.approx(logs[0]["loss"], rel=0.1)
     assert logs[1]["lambda"] == pytest.approx(logs[0]["lambda"], rel=0.1)
+
+
+@pytest.mark.parametrize("steps_done", [0, 5], ids=["warm-up", "constrained"])
+def test_only_the_network_runs_in_bfloat16(steps_done, monkeypatch):
+    """Eight bits lose counts above 256, and differences of hundredths."""
+    network, fair, optimizer = fresh()
+    train(network, fair, optimizer, steps_done)
+    x, y, group = data(rows=1501)
+    seen, outputs = [], []
+    monkeypatch.setattr(fair.constraint.running, "update", seen.append)
+    observe = fair.cells.observe
+    monkeypatch.setattr(
+        fair.cells, "observe", lambda found, *rest: outputs.extend(found) or observe(found, *rest)
+    )
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        fair.backward(network(x), network.heads, y, group)
+    assert all(output.dtype == torch.bfloat16 for output in outputs)
+    exact = observe([output.float() for output in outputs], y, group).sums()
+    np.testing.assert_array_equal(seen[0].count, exact.count)
+    np.testing.assert_allclose(seen[0].numerator, exact.numerator, rtol=1e-5, atol=1e-4)
+
+
+@pytest.mark.parametrize("group", [torch.tensor([1, 2, 1, 2]), torch.tensor([0, 1, -2, 1])])
+@pytest.mark.parametrize("steps_done", [0, 5], ids=["warm-up", "constrained"])
+def test_group_codes_that_there_are_not_are_refused_and_change_nothing(group, steps_done):
+    network, fair, optimizer = fresh()
+    train(network, fair, optimizer, steps_done)
+    before = copy.deepcopy(fair.state_dict())
+    x, y, _ = data(rows=4)
+    with pytest.raises(FairMTError, match=r"group: expected 0 to 1, or -1 .* another number in"):
+        fair.backward(network(x), network.heads, y, group, share=0.5)
+    for name, value in fair.state_dict().items():
+        assert torch.equal(torch.as_tensor(value), torch.as_tensor(before[name]))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            lambda y, group: (y | {"score": y["score"][:, 0]}, group),
+            r"'score', a regression.*\[8, 1\], found \[8\]",
+        ),
+        (
+            lambda y, group: (y | {"classes": y["classes"][:, None]}, group),
+            r"'classes'.*\[8\], found \[8, 1\]",
+        ),
+        (lambda y, group: ({"score": y["score"]}, group), "y: task 'classes' is missing; found score"),
+        (lambda y, group: (y, group[:, None]), r"group: expected shape \[8\], found \[8, 1\]"),
+    ],
+)
+def test_other_shapes_are_refused(change, message):
+    """[N] against [N, 1] would broadcast to [N, N]."""
+    network, fair, _ = fresh()
+    x, y, group = data(rows=8)
+    y, group = change(y, group)
+    with pytest.raises(FairMTError, match=message):
+        fair.backward(network(x), network.heads, y, group)
 
 
 def test_resumes_bit_equal_from_state_dicts():

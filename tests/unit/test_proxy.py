@@ -284,3 +284,28 @@ def test_hooks_and_parametrised_layers_of_heads_are_not_bypassed():
     outputs = CutHeads([hooked, parametrised], z).outputs()
     assert calls == ["forward"]
     torch.testing.assert_close(outputs, [hooked(z), parametrised(z)])
+
+
+def test_a_layer_that_a_head_has_twice_is_there_twice():
+    torch.manual_seed(0)
+    activation, twice = torch.nn.Tanh(), torch.nn.Linear(4, 4)
+    head = torch.nn.Sequential(
+        torch.nn.Linear(4, 4), activation, twice, activation, twice, activation, torch.nn.Linear(4, 1)
+    )
+    z = torch.randn(5, 4)
+    heads = CutHeads([head], z)
+    output = heads.outputs()[0]
+    torch.testing.assert_close(output, head(z))
+    one, none = torch.ones(()), torch.zeros(())
+    gradients = heads.gradients(([output.sum()], [one]), ([output.sum()], [none]))
+    heads.accumulate(*gradients.combined(np.ones(1), 0.0))
+    expected = torch.autograd.grad(head(z).sum(), list(head.parameters()))
+    torch.testing.assert_close([p.grad for p in head.parameters()], list(expected))
+
+
+def test_a_layer_with_a_hook_before_its_backward_pass_is_not_bypassed():
+    head, calls = torch.nn.Linear(4, 1), []
+    head.register_full_backward_pre_hook(lambda *_: calls.append("backward"))
+    z = torch.randn(5, 4, requires_grad=True)
+    CutHeads([head], z).outputs()[0].sum().backward()
+    assert calls == ["backward"]
