@@ -163,9 +163,9 @@ def _cut(head: nn.Module) -> tuple[nn.Linear | None, list[nn.Module]]:
     if _is_plain(head, nn.Linear):
         return head, []  # type: ignore[return-value]
     # Not children(): a layer that a head has twice, such as one activation, would be there once.
-    layers = list(head) if _is_plain(head, nn.Sequential) else []
+    layers = list(head) if _is_plain(head, nn.Sequential) else []  # type: ignore[call-overload]
     if layers and _is_plain(layers[0], nn.Linear):
-        return layers[0], layers[1:]  # type: ignore[return-value]
+        return layers[0], layers[1:]
     return None, [head]
 
 
