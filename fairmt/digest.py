@@ -36,9 +36,10 @@ def hash8(*parts: Any) -> str:
 def code_digest(*roots: Path) -> str:
     """Digest of files and of everything that they import from ``fairmt``, transitively.
 
-    Of Python files it covers syntax trees without docstrings, so comments, layout and documentation
-    do not change it; other files count byte by byte. Imports inside functions count. Modules that are
-    loaded by name at run time (methods, datasets) do not, and are roots of their own.
+    Of Python files it covers syntax trees without the docstrings of modules, classes and functions, so
+    comments, layout and these do not change it; a string below a constant is code. Other files count byte
+    by byte. Imports inside functions count. Modules that are loaded by name at run time (methods, datasets)
+    do not, and are roots of their own.
     """
     resolved = [root.resolve() for root in roots]
     outside = [root.parent for root in resolved if not root.is_relative_to(PACKAGE)]

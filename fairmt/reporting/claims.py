@@ -17,6 +17,7 @@ from fairmt.reporting.context import Context, read_context
 from fairmt.reporting.csv_files import as_csv
 from fairmt.reporting.evidence import Evidence
 from fairmt.reporting.layout import Cell, Section, bracketed, markdown
+from fairmt.reporting.legends import filled
 from fairmt.reporting.measures import BY_TASK, MEASURES, Untestable
 from fairmt.statistics import Interval, t_interval
 
@@ -25,7 +26,9 @@ HOLDS, FAILS, UNTESTABLE = "holds", "fails", "cannot be tested here"
 _ALL_LABELS = {"full", "natural"}
 LEGEND = (
     "A claim holds if the measured mean over seeds, on the test split, reaches its bound within the "
-    "tolerance. Intervals are 95 % t intervals over seeds. Knob values are selected on validation.",
+    "tolerance. Intervals are 95 % t intervals over seeds; a verdict whose interval includes the bound is "
+    "uncertain, and the remark says so. Knob values are selected on validation: the fairest one within "
+    "{tolerance} of the reference's best utility.",
     "Source: the paper's *abstract*, second-hand *summaries* of the paper, or what this project asks of its "
     "*reconstruction*. The method is a labelled "
     "reconstruction: a failing claim is a finding about this reconstruction on these benchmarks.",
@@ -105,7 +108,8 @@ def write_claims(metrics: pd.DataFrame, suite: Suite, out: Path) -> None:
     """
     table = claims_table(judge_all(metrics, read_context(suite)))
     title = f"Claims, tested on suite {suite.name}"
-    write_text(out / "claims.md", markdown(title, LEGEND, [claims_section(table)]) + _details(table))
+    legend = filled(LEGEND, suite.selection["tolerance"])
+    write_text(out / "claims.md", markdown(title, legend, [claims_section(table)]) + _details(table))
     write_text(out / "claims.csv", as_csv(table))
 
 
@@ -134,8 +138,9 @@ def _remarks(claim: Claim, measured: dict[str, Interval], evidence: Evidence) ->
     remarks = []
     if any(interval.n == 1 for interval in measured.values()):
         remarks.append("one seed, no interval")
-    elif not all(claim.is_clear(interval) for interval in measured.values()):
-        remarks.append("the interval includes the bound")
+    else:
+        unclear = [part for part, interval in measured.items() if not claim.is_clear(interval)]
+        remarks += [f"{part}{': ' if part else ''}the interval includes the bound" for part in unclear]
     method, criterion = claim.measure["method"], claim.measure["criterion"]
     outside = evidence.outside_tolerance(method, criterion)
     if outside and claim.measure["kind"] != "hypervolume-difference":
@@ -158,8 +163,9 @@ def claims_table(outcomes: list[Outcome]) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Columns id, claim, verdict; part, empty if the claim has one; measured, low, high, fractions, NaN
-        where there is no value; seeds; unit, of the value times 100; bound, source, reason, command, how.
+        Columns id, claim, verdict; part, empty if the claim has one; accepted, whether the part reaches the
+        bound; measured, low, high, fractions, NaN where there is no value; seeds; unit, of the value times
+        100; bound, source, reason, command, how. Verdict and reason are the claim's, on each of its parts.
     """
     nothing = {"": Interval(math.nan, math.nan, math.nan, 0)}
     return pd.DataFrame(
@@ -168,6 +174,7 @@ def claims_table(outcomes: list[Outcome]) -> pd.DataFrame:
             "claim": claim.claim,
             "verdict": outcome.verdict,
             "part": part,
+            "accepted": claim.accepts(interval.mean),
             "measured": interval.mean,
             "low": interval.low,
             "high": interval.high,

@@ -10,6 +10,7 @@ from fairmt.config import SUITES, Suite, read_benchmark
 from fairmt.methods.registry import Card, read_cards
 from fairmt.yaml_files import choose
 
+GROUP_AT_TEST = "group_at_test"
 FAIRMT = "fairmt"
 """Folder of the method that this project reproduces."""
 
@@ -66,6 +67,8 @@ class Context:
         What each method is, from its card.
     own : frozenset of str
         FairMT and its variants, which every figure shows.
+    group_at_test : frozenset of str
+        Methods that need every test row's group.
     """
 
     suite: Suite
@@ -74,6 +77,7 @@ class Context:
     unsupported: Mapping[tuple[str, str], str]
     titles: Mapping[str, str]
     own: frozenset[str] = frozenset()
+    group_at_test: frozenset[str] = frozenset()
 
     @property
     def competitors(self) -> list[str]:
@@ -93,6 +97,10 @@ class Context:
         """The context with these of the suite's benchmarks and no others."""
         suite = replace(self.suite, benchmarks=tuple(benchmarks))
         return replace(self, suite=suite, benchmarks={name: self.benchmarks[name] for name in benchmarks})
+
+    def printed(self, method: str) -> str:
+        """A method's name, marked if the method needs every test row's group."""
+        return f"{method} ‡" if method in self.group_at_test else method
 
     @property
     def training_attributes(self) -> dict[str, str]:
@@ -121,7 +129,8 @@ def read_context(suite: Suite) -> Context:
     controls = frozenset(card.name for card in chosen if card.is_control)
     titles = {card.name: card.title for card in chosen}
     own = frozenset(card.name for card in chosen if card.folder.name == FAIRMT)
-    return Context(suite, benchmarks, controls, unsupported, titles, own)
+    group_at_test = frozenset(card.name for card in chosen if GROUP_AT_TEST in card.needs)
+    return Context(suite, benchmarks, controls, unsupported, titles, own, group_at_test)
 
 
 def _why_absent(card: Card, benchmark: str, info: BenchmarkInfo, suite: Suite) -> str:

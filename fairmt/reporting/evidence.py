@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
@@ -63,6 +64,10 @@ class Evidence:
         rows = missed[(missed["method"] == method) & (missed["criterion"] == criterion)]
         return sorted(rows["benchmark"])
 
+    def benchmarks_of(self, method: str) -> list[str]:
+        """Benchmarks on which the suite's metrics have results of a method."""
+        return sorted(self.selected.loc[self.selected["method"] == method, "benchmark"].unique())
+
     def tasks(self, benchmark: str, method: str, criterion: str, metric: str) -> pd.DataFrame:
         """A headline metric of a method's selected knob value: seeds are rows, tasks are columns."""
         return self._tasks.get((benchmark, method, criterion, metric), _NO_TASKS)
@@ -70,6 +75,10 @@ class Evidence:
     def mean(self, benchmark: str, method: str, criterion: str, metric: str) -> pd.Series:
         """Mean over tasks of a headline metric of the selected knob value, per seed."""
         return self.tasks(benchmark, method, criterion, metric).mean(axis=1, skipna=False)
+
+    def validation_utility(self, benchmark: str, method: str, criterion: str) -> float:
+        """Utility of the selected knob value on validation, mean over tasks and seeds; NaN if it has none."""
+        return float(self._validation_utilities.get((benchmark, method, criterion), math.nan))
 
     def gap(self, benchmark: str, method: str, criterion: str) -> pd.Series:
         """Mean of a gap over the tasks that tell something about it, see `left_out`, per seed."""
@@ -90,7 +99,9 @@ class Evidence:
                 for metric in (criterion, f"{criterion}_floor")
             )
             unmeasured = dict.fromkeys(gap.index[gap.isna()], "has too few samples in a group")
-            chance = dict.fromkeys(gap.index[gap <= floor.reindex(gap.index)], "is within chance")
+            chance = dict.fromkeys(
+                gap.index[gap <= floor.reindex(gap.index)], "is no larger than with permuted groups"
+            )
             self._left_out[key] = dict(sorted((unmeasured | chance).items()))
         return self._left_out[key]
 
@@ -132,6 +143,13 @@ class Evidence:
     def _outside_tolerance(self) -> pd.DataFrame:
         rows = self.selected[~self.selected["within_tolerance"].astype(bool)]
         return rows[["benchmark", "method", "criterion"]].drop_duplicates()
+
+    @cached_property
+    def _validation_utilities(self) -> pd.Series:
+        keys = ["benchmark", "method", "criterion"]
+        choice = self.selected[[*keys, "hash8"]].drop_duplicates()
+        rows = headline(self.rows(split="validation", task="mean", metric="utility"), self.context)
+        return choice.merge(rows, on=["benchmark", "method", "hash8"]).groupby(keys)["value"].mean()
 
     # Parts by their keys: claims and tables ask for thousands of small parts of one large frame.
 

@@ -68,9 +68,11 @@ def draw_fronts(evidence: Evidence, page: Page) -> Figure:
     Of an ablation only the full method is drawn, beside the reference and the controls.
     """
     context, methods = evidence.context.on(page.parts), page.methods
+    note = others_note(evidence, page)
     if context.suite.ablation:
         methods = (context.suite.reference, context.suite.ablation.base)
         context = context.only({*methods, *context.controls})
+        note = "\nthe reference and the full method; its variants are in figure ablation"
     points = front_points(Evidence(evidence.metrics, context))
     style = styles(methods)
     figure = Figure(figsize=(WIDTH, _PANEL_HEIGHT * len(context.benchmarks) + 0.9), layout="constrained")
@@ -84,8 +86,7 @@ def draw_fronts(evidence: Evidence, page: Page) -> Figure:
         row[0].set_ylabel("Utility (%)")
     _add_legend(figure, context, style)
     figure.suptitle(
-        "Means and 95 % t intervals over seeds on the test split, one point per knob value"
-        + others_note(evidence, page),
+        "Means and 95 % t intervals over seeds on the test split, one point per knob value" + note,
         fontsize=8,
     )
     return figure
@@ -127,14 +128,14 @@ def _draw_panel(
             zorder=4,
         )
     drawn = competing[competing["method"].isin(list(style))]
-    _set_limits(axis, competing if drawn.empty else drawn)
+    _set_limits(axis, pd.concat([drawn, competing[competing["front"]]]))
     _draw_front(axis, competing[competing["front"]])
     _draw_controls(axis, panel[panel["method"].isin(controls)])
     _point_to_the_best(axis)
 
 
 def _set_limits(axis: Axes, points: pd.DataFrame) -> None:
-    """Limits from the competitors' points, so that a wide interval or a control cannot squeeze them."""
+    """Limits from the points that matter, so that an interval or a method far off cannot squeeze them."""
     for column, set_limits in (("x", axis.set_xlim), ("y", axis.set_ylim)):
         low, high = points[column].min(), points[column].max()
         margin = max(0.18 * (high - low), 0.5)

@@ -41,16 +41,19 @@ def training_curves(evidence: Evidence, benchmarks: Collection[str]) -> pd.DataF
 
 def draw_training(evidence: Evidence, page: Page) -> Figure:
     """Draw the curves; benchmarks are rows, the multiplier and the constraint are columns."""
-    curves = training_curves(evidence, page.parts)
     context = evidence.context.on(page.parts)
+    on_all_pages = training_curves(evidence, evidence.context.benchmarks)
+    on_all_pages = on_all_pages[on_all_pages["method"].isin(page.methods)]
+    curves = on_all_pages[on_all_pages["benchmark"].isin(page.parts)]
     methods = [name for name in page.methods if name in set(curves["method"])]
-    style, dashes = styles(methods), _dashes(curves[curves["method"].isin(methods)])
+    # A knob value has the same pattern on every page.
+    style, dashes = styles(methods), _dashes(on_all_pages)
+    shown = set(curves[["knob", "knob_value"]].itertuples(index=False, name=None))
     figure = Figure(figsize=(WIDTH, _PANEL_HEIGHT * len(page.parts) + 0.9), layout="constrained")
     axes = figure.subplots(len(page.parts), len(TRACED), squeeze=False)
     for row, (name, info) in zip(axes, context.benchmarks.items(), strict=True):
         for axis, quantity in zip(row, TRACED, strict=True):
             panel = curves[(curves["benchmark"] == name) & (curves["quantity"] == quantity)]
-            panel = panel[panel["method"].isin(methods)]
             axis.set_title(f"{name} ({info.attribute})")
             axis.set_ylabel(_LABELS[quantity])
             axis.set_xlabel("step")
@@ -59,6 +62,7 @@ def draw_training(evidence: Evidence, page: Page) -> Figure:
     handles += [
         Line2D([], [], color="#444444", linestyle=dash, linewidth=1.0, label=f"{knob} = {value:g}")
         for (knob, value), dash in dashes.items()
+        if (knob, value) in shown
     ]
     if handles:
         figure.legend(handles=handles, loc="outside lower center", ncols=7, frameon=False)

@@ -35,6 +35,7 @@ _LATEX = str.maketrans(
         "→": r"$\rightarrow$",
         "×": r"$\times$",
         "†": r"$\dagger$",
+        "‡": r"$\ddagger$",
         "–": "--",
         "²": r"$^2$",
     }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from fairmt.statistics import N_PAIRS
 
 NUMBERS = "Percent on the test split: mean ± half-width of the 95 % t interval over seeds."
@@ -16,10 +18,11 @@ DELTA_M = (
     "Δm: relative change in utility against single-task ERM (stl_erm), mean over tasks, paired by "
     "seed; higher is better. Suites without stl_erm have none."
 )
+GROUP_AT_TEST = "‡: needs every test row's group; compare with that in mind."
 SELECTION = (
     "The knob value of every method is selected on the validation split: the fairest one whose "
-    "utility is within the suite's tolerance of the reference's best. †: there is none, the one with "
-    "the highest utility is shown."
+    "utility is within {tolerance} of the reference's best. †: there is none, the one with the highest "
+    "utility is shown."
 )
 OVERALL = (
     "Each method against the suite's reference, pooled over the pairs (benchmark, seed) that both have.",
@@ -28,15 +31,18 @@ OVERALL = (
     "methods; the reference point is its corner of lowest utility and highest gap. Mean over "
     "benchmarks ± half-width of the 95 % t interval over the seeds that all benchmarks have. Rank: "
     "mean rank by hypervolume, 1 is best.",
-    "Change of the gap: relative, mean over tasks, without the tasks whose gap cannot be told from "
-    "chance; interquartile mean over pairs with the 95 % t interval of a trimmed mean. Utility: "
-    "difference in percentage points, mean over pairs with its 95 % t interval. These intervals and "
-    "the tests are about these benchmarks: the seeds of a benchmark share its data.",
+    "Change of the gap: relative, mean over tasks, without the tasks whose gap is no larger than the mean of "
+    "permuted groups (its floor, which about half of all fair models exceed); interquartile mean over pairs "
+    "with the 95 % t interval of a trimmed mean. Utility: difference in percentage points, mean over pairs "
+    "with its 95 % t interval. These intervals and the tests are about these benchmarks: the seeds of a "
+    "benchmark share its data.",
     "P(fairer), P(better): probability in percent that a run has a lower gap, a higher utility than a "
     "run of the reference, mean over benchmarks. p: Wilcoxon's signed-rank test over the pairs, "
     f"adjusted by Holm over the methods; not testable with fewer than {N_PAIRS} pairs. Bold: p below .05.",
-    "†: on a benchmark, no knob value of the method is within the utility tolerance, and the one with the "
-    "highest utility stands in.",
+    "Knob values are selected on the validation split, see table main. †n/N: on n of the method's N "
+    "benchmarks, none is within {tolerance} of the reference's best utility, and the one with the highest "
+    "utility stands in.",
+    GROUP_AT_TEST,
 )
 MISSING = (
     "Columns: the share of training labels that is removed, completely at random unless said otherwise.",
@@ -67,3 +73,8 @@ ANCHORS = (
     "anchor holds if the mean over seeds, on the test split, is within the allowed distance of the "
     "published figure: its tolerance, plus its number of standard errors of the mean.",
 )
+
+
+def filled(lines: Sequence[str], tolerance: float) -> tuple[str, ...]:
+    """A legend's lines for a suite that selects knob values within this share of the reference's utility."""
+    return tuple(line.replace("{tolerance}", f"{100 * tolerance:g} %") for line in lines)

@@ -55,7 +55,7 @@ def relative_change(
     for benchmark in benchmarks:
         tasks = evidence.tasks(benchmark, reference, criterion, criterion).columns
         if len(tasks) and set(tasks) == set(evidence.left_out(benchmark, reference, criterion)):
-            raise Untestable(f"no gap of {reference} on {benchmark} can be told from chance")
+            raise Untestable(f"no gap of {reference} on {benchmark} is above the mean of permuted groups")
     return _mean_over(
         {
             benchmark: task_changes(evidence, benchmark, method, reference, criterion, criterion)
@@ -83,22 +83,24 @@ def task_changes(
 def difference_to_best(
     evidence: Evidence, benchmarks: Sequence[str], method: str, reference: str, criterion: str
 ) -> pd.Series:
-    """Mean over benchmarks of the utility lead over the baseline with the highest mean test utility.
+    """Mean over benchmarks of the test utility's lead over the best baseline.
 
-    ``reference`` is ignored: the best baseline is found on each benchmark.
+    That is, on each benchmark, the one with the highest utility on validation; ``reference`` is ignored.
     """
     if not evidence.baselines:
         raise Untestable("the suite has no baseline")
     leads = {}
     for benchmark in benchmarks:
-        utilities = {
-            name: evidence.mean(benchmark, name, criterion, "utility")
-            for name in (method, *evidence.baselines)
+        validated = {
+            name: evidence.validation_utility(benchmark, name, criterion) for name in evidence.baselines
         }
-        means = pd.Series({name: utilities[name].mean() for name in evidence.baselines}).dropna()
-        if means.empty:
+        best = pd.Series(validated, dtype=float).dropna()
+        if best.empty:
             raise Untestable(f"no baseline has a utility on {benchmark}")
-        leads[benchmark] = utilities[method] - utilities[str(means.idxmax())]
+        own, other = (
+            evidence.mean(benchmark, name, criterion, "utility") for name in (method, str(best.idxmax()))
+        )
+        leads[benchmark] = own - other
     return _mean_over(leads)
 
 
@@ -122,8 +124,8 @@ def levelling_down(
         gap_before, gap_after = (frame.max(axis=1) - frame.min(axis=1) for frame in (before, after))
         best = before.eq(before.max(axis=1), axis=0)
         loss = (before - after).where(best).max(axis=1)
-        lost.append(loss.clip(lower=0).groupby("seed").sum())
-        closed.append((gap_before - gap_after).clip(lower=0).groupby("seed").sum())
+        lost.append(_sums(loss.clip(lower=0)))
+        closed.append(_sums((gap_before - gap_after).clip(lower=0)))
     total = pd.concat(closed, axis=1, join="inner").sum(axis=1)
     if (total == 0).any():
         raise Untestable(f"{method} does not close any gap in benefit between groups, for at least one seed")
@@ -175,6 +177,11 @@ MEASURES: dict[str, tuple[Measure, str]] = {
 """Each measure with the unit of its value times 100."""
 BY_TASK = frozenset({"relative-change", "levelling-down"})
 """Measures that leave tasks out which tell nothing about the gap."""
+
+
+def _sums(values: pd.Series) -> pd.Series:
+    """Sum per seed; a NaN stays, as a sum over fewer cells would be another quantity."""
+    return values.groupby("seed").agg(lambda own: own.sum(skipna=False))
 
 
 def _mean_over(values: dict[str, pd.Series]) -> pd.Series:

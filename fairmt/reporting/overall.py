@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -37,8 +38,8 @@ def overall_table(evidence: Evidence) -> pd.DataFrame:
         the mean of the difference in utility; each with ``_low`` and ``_high``; for gap and utility
         ``_improvement``, the probability of improvement, and ``_p``, Wilcoxon's p adjusted by Holm over
         the methods; pairs; untested, why ranks are not; ranked_on, the benchmarks of the ranking;
-        outside_tolerance, the benchmarks on which no knob value is within the utility tolerance; note, why
-        the method has no rank.
+        outside_tolerance, the benchmarks on which no knob value is within the utility tolerance, of
+        n_benchmarks that the method has results on; note, why the method has no rank.
     """
     return pd.concat([_of_criterion(evidence, criterion) for criterion in CRITERIA], ignore_index=True)
 
@@ -74,6 +75,7 @@ def _of_criterion(evidence: Evidence, criterion: str) -> pd.DataFrame:
                 "untested": ranking.reason,
                 "ranked_on": ", ".join(scores.benchmarks),
                 "outside_tolerance": ", ".join(evidence.outside_tolerance(method, criterion)),
+                "n_benchmarks": len(evidence.benchmarks_of(method)),
                 "note": scores.left_out.get(method, ""),
             }
         )
@@ -123,7 +125,7 @@ def _section(block: pd.DataFrame, criterion: str, context: Context) -> Section:
         "Method", "Rank", "Hypervolume", f"{symbol}, change", "P(fairer)", "p", "Utility, points",
         "P(better)", "p", "Pairs",
     )  # fmt: skip
-    rows = [_cells(row, reference) for row in records(block)]
+    rows = [_cells(row, context) for row in records(block)]
     first = block.iloc[0]
     difference = (
         f"not testable, {first['untested']}"
@@ -138,16 +140,16 @@ def _section(block: pd.DataFrame, criterion: str, context: Context) -> Section:
     return Section(f"Utility and {symbol} against {reference}", header, rows, notes=notes)
 
 
-def _cells(row: dict[str, Any], reference: str) -> list[Cell]:
+def _cells(row: dict[str, Any], context: Context) -> list[Cell]:
     rank = row["rank"]
     cells = [
-        Cell(row["method"] + (" †" if row["outside_tolerance"] else "")),
+        Cell(f"{context.printed(row['method'])} {dagger(row)}".rstrip()),
         Cell(DASH if np.isnan(rank) else f"{rank:.2f}", rank),
         Cell(
             percent(row["hypervolume"], row["hypervolume_low"], row["hypervolume_high"]), row["hypervolume"]
         ),
     ]
-    if row["method"] == reference:
+    if row["method"] == context.suite.reference:
         return [*cells, *[Cell(DASH)] * 7]
     for name in ("gap", "utility"):
         change, p_value = row[f"{name}_change"], row[f"{name}_p"]
@@ -158,6 +160,12 @@ def _cells(row: dict[str, Any], reference: str) -> list[Cell]:
             Cell("not testable" if np.isnan(p_value) else _p_text(p_value), p_value),
         ]
     return [*cells, Cell(str(row["pairs"]), row["pairs"])]
+
+
+def dagger(row: Mapping[str, Any]) -> str:
+    """On how many of a method's benchmarks no knob value is within the tolerance; empty for none."""
+    missed = row["outside_tolerance"]
+    return f"†{missed.count(',') + 1}/{row['n_benchmarks']}" if missed else ""
 
 
 def _p_text(p_value: float) -> str:

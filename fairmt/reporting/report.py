@@ -19,6 +19,7 @@ from fairmt.reporting.captions import CAPTIONS
 from fairmt.reporting.claims import LEGEND, claims_section, once
 from fairmt.reporting.context import Context, read_context
 from fairmt.reporting.csv_files import read_csv
+from fairmt.reporting.legends import filled
 from fairmt.reporting.names import figure_names, figure_pages, table_names
 from fairmt.reporting.tables import tables_of
 
@@ -104,7 +105,7 @@ def render(
             for name, table in tables_of(context.suite).items()
         },
         claims=claims_section(claims),
-        claims_legend=LEGEND,
+        claims_legend=filled(LEGEND, context.suite.selection["tolerance"]),
         verdicts=Counter(verdicts["verdict"]),
         measured=verdicts[["claim", "command", "how"]].to_dict("records"),
         figures=[

@@ -30,7 +30,7 @@ def main_sections(table: pd.DataFrame, context: Context) -> list[Section]:
         rows, controls = split(
             records(block),
             lambda row: [
-                Cell(row["method"]),
+                Cell(context.printed(row["method"])),
                 knob(row),
                 number(row, "validation_utility"),
                 *(number(row, metric, row[f"{metric}_mark"]) for metric in metrics),

@@ -33,6 +33,10 @@ class Table(NamedTuple):
     build: Callable[[Evidence], pd.DataFrame]
     sections: Callable[[pd.DataFrame, Context], list[Section]]
 
+    def legend_for(self, suite: Suite) -> tuple[str, ...]:
+        """What the table says about its numbers in a suite."""
+        return legends.filled(self.legend, suite.selection["tolerance"])
+
 
 def write_tables(metrics: pd.DataFrame, suite: Suite, out: Path) -> list[Path]:
     """Write every table of a suite as ``<name>.md``, ``<name>.csv`` and ``<name>.tex``.
@@ -59,10 +63,11 @@ def write_tables(metrics: pd.DataFrame, suite: Suite, out: Path) -> list[Path]:
     for name, table in tables_of(suite).items():
         frame = table.build(evidence)
         sections = table.sections(frame, evidence.context)
+        legend = table.legend_for(suite)
         texts = {
-            "md": markdown(table.title, table.legend, sections),
+            "md": markdown(table.title, legend, sections),
             "csv": as_csv(frame),
-            "tex": latex((table.title, *table.legend), sections),
+            "tex": latex((table.title, *legend), sections),
         }
         for ending, text in texts.items():
             write_text(out / f"{name}.{ending}", text)
@@ -74,7 +79,7 @@ def main_table_text(metrics: pd.DataFrame, suite: Suite) -> str:
     """The main table for a terminal."""
     context = read_context(suite)
     sections = main_sections(main_table(Evidence(metrics, context)), context)
-    return "\n".join((plain(sections), *TABLES["main"].legend, legends.PLAIN_MARKS))
+    return "\n".join((plain(sections), *TABLES["main"].legend_for(suite), legends.PLAIN_MARKS))
 
 
 def tables_of(suite: Suite) -> dict[str, Table]:
@@ -85,7 +90,10 @@ def tables_of(suite: Suite) -> dict[str, Table]:
 _HEADLINE = (legends.NUMBERS, legends.DIRECTIONS)
 TABLES = {
     "main": Table(
-        "Main results", (*_HEADLINE, legends.DELTA_M, legends.SELECTION), main_table, main_sections
+        "Main results",
+        (*_HEADLINE, legends.DELTA_M, legends.SELECTION, legends.GROUP_AT_TEST),
+        main_table,
+        main_sections,
     ),
     "tasks": Table("Results per task", (*_HEADLINE, legends.SELECTION), task_table, task_sections),
     "groups": Table("Utility per group", (legends.NUMBERS, legends.SELECTION), group_table, group_sections),

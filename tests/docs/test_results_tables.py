@@ -10,15 +10,18 @@ import pytest
 SCRIPT = runpy.run_path(str(Path(__file__).parents[2] / "docs/results_tables.py"))
 
 
-@pytest.mark.parametrize("page", SCRIPT["PAGES"], ids=lambda page: page.name)
-def test_a_page_has_the_table_of_the_committed_results(page):
-    text = page.read_text(encoding="utf-8")
-    assert SCRIPT["BEGIN"] in text
-    assert SCRIPT["END"] in text
-    begin, end = text.index(SCRIPT["BEGIN"]), text.index(SCRIPT["END"])
-    table = SCRIPT["PAGES"][page]()
-    assert SCRIPT["with_table"](text, table) == text
+@pytest.mark.parametrize(("page", "name"), SCRIPT["BLOCKS"], ids=lambda part: getattr(part, "name", part))
+def test_a_page_says_what_the_committed_results_say(page, name):
+    text, content = page.read_text(encoding="utf-8"), SCRIPT["BLOCKS"][page, name]()
+    assert SCRIPT["with_block"](text, name, content) == text
     # A figure typed by hand is noticed.
-    edited = text[:begin] + text[begin:end].replace("−", "+") + text[end:]
+    begin = text.index(SCRIPT["BEGIN"].format(name=name))
+    end = text.index(SCRIPT["END"], begin)
+    edited = text[:begin] + text[begin:end].replace("0", "1") + text[end:]
     assert edited != text
-    assert SCRIPT["with_table"](edited, table) == text
+    assert SCRIPT["with_block"](edited, name, content) == text
+
+
+def test_a_page_without_the_marks_is_an_error():
+    with pytest.raises(ValueError, match="expected the marks"):
+        SCRIPT["with_block"]("nothing here", "fronts", "a table")

@@ -114,6 +114,9 @@ def test_the_legend_names_the_dashes_that_are_drawn_also_where_a_benchmark_has_f
     named = {line.get_label(): dash_of(line) for line in legend.get_lines()}
     (curve,) = figure.axes[2].get_lines()
     assert dash_of(curve) == named["strength = 1"] != named["strength = 0"]
+    alone = draw_training(Evidence(metrics, make_context(suite)), Page(("reduced",), ("fairmt_eo",)))
+    assert [line.get_label() for line in alone.legends[0].get_lines()] == ["fairmt_eo", "strength = 1"]
+    assert dash_of(alone.axes[0].get_lines()[0]) == dash_of(curve), "another page, another pattern"
 
 
 def dash_of(line):
