@@ -39,7 +39,7 @@ def findings() -> str:
         row.id: bracketed(row.measured, row.low, row.high) for row in claims.itertuples() if row.part == ""
     }
     return (
-        f"**What was found.** On suite `open` ({len(suite.benchmarks)} benchmarks, {len(suite.seeds)} seeds) "
+        f"**What was found.** On suite `open` ({len(suite.benchmarks)} benchmarks, {suite.seeds} seeds) "
         f"{verdicts[HOLDS]} claims hold and {verdicts[FAILS]} fail. The paper reports that ΔEO and ΔDP fall "
         f"by 30 to 50 %; here, with knob values within {100 * suite.selection['tolerance']:g} % of the "
         f"utility of plain multi-task learning where there is one, they change by {value['eo-falls']} % and "
