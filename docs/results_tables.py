@@ -80,10 +80,11 @@ def _tests(overall: pd.DataFrame) -> str:
     for criterion in CRITERIA:
         own = overall[overall["criterion"] == criterion]
         significant = own[own["utility_p"] < LEVEL]
-        lost = (significant["utility_change"] < 0).sum()
+        moved = _listed(own.loc[own["gap_p"] < LEVEL, "method"])
+        gained = significant.loc[significant["utility_change"] > 0, "method"]
         sentences.append(
-            f"{SYMBOLS[criterion]} changes significantly with {_count(own['gap_p'] < LEVEL)} (smallest p "
-            f"{own['gap_p'].min():.2f}), utility falls with {lost} and rises with {len(significant) - lost}"
+            f"{SYMBOLS[criterion]} changes significantly with {moved} (smallest p {own['gap_p'].min():.2f}), "
+            f"utility falls with {len(significant) - len(gained)} and rises with {_listed(gained)}"
         )
     return (
         "Intervals are of each method on its own. After Holm's adjustment for all "
@@ -91,8 +92,8 @@ def _tests(overall: pd.DataFrame) -> str:
     )
 
 
-def _count(flags: pd.Series) -> str:
-    return str(flags.sum()) if flags.any() else "none"
+def _listed(methods: pd.Series) -> str:
+    return ", ".join(f"`{name}`" for name in methods) or "none"
 
 
 def claims_table() -> str:
