@@ -56,8 +56,8 @@ def overall_table() -> str:
     drawn = everything[everything["method"].isin(drawn_methods(evidence))]
     rows = []
     for method, own in drawn.groupby("method", sort=False):
-        name = evidence.context.printed(method).replace(method, f"`{method}`")
-        row, by_criterion = [name], own.set_index("criterion")
+        row = [evidence.context.printed(method).replace(method, f"`{method}`")]
+        by_criterion = own.set_index("criterion")
         for criterion in CRITERIA:
             numbers = by_criterion.loc[criterion]
             if numbers["gap_change"] == numbers["gap_change_low"] == 0:

@@ -178,8 +178,7 @@ def headlines(metrics: pd.DataFrame) -> dict[str, Any]:
     keys = ["benchmark", "method", "knob_value", "metric", "attribute"]
     nested: dict[str, Any] = {}
     # A seed without a value leaves the mean without one, as in the tables.
-    means = rows.groupby(keys)["value"].agg(lambda own: own.mean(skipna=False))
-    for row in means.reset_index().itertuples():
+    for row in rows.groupby(keys)["value"].mean(skipna=False).reset_index().itertuples():
         name = f"{row.metric} {row.attribute}".strip()
         cell = nested.setdefault(row.benchmark, {}).setdefault(row.method, {})
         cell.setdefault(f"{row.knob_value:g}", {})[name] = None if pd.isna(row.value) else round(row.value, 6)

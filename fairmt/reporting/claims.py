@@ -108,8 +108,8 @@ def write_claims(metrics: pd.DataFrame, suite: Suite, out: Path) -> None:
     """
     table = claims_table(judge_all(metrics, read_context(suite)))
     title = f"Claims, tested on suite {suite.name}"
-    legend = filled(LEGEND, suite.selection["tolerance"])
-    write_text(out / "claims.md", markdown(title, legend, [claims_section(table)]) + _details(table))
+    text = markdown(title, filled(LEGEND, suite), [claims_section(table)]) + _details(table)
+    write_text(out / "claims.md", text)
     write_text(out / "claims.csv", as_csv(table))
 
 

@@ -66,7 +66,7 @@ class Evidence:
 
     def benchmarks_of(self, method: str) -> list[str]:
         """Benchmarks on which the suite's metrics have results of a method."""
-        return sorted(self.selected.loc[self.selected["method"] == method, "benchmark"].unique())
+        return sorted(benchmark for benchmark, name in self._fronts if name == method)
 
     def tasks(self, benchmark: str, method: str, criterion: str, metric: str) -> pd.DataFrame:
         """A headline metric of a method's selected knob value: seeds are rows, tasks are columns."""
@@ -147,9 +147,7 @@ class Evidence:
     @cached_property
     def _validation_utilities(self) -> pd.Series:
         keys = ["benchmark", "method", "criterion"]
-        choice = self.selected[[*keys, "hash8"]].drop_duplicates()
-        rows = headline(self.rows(split="validation", task="mean", metric="utility"), self.context)
-        return choice.merge(rows, on=["benchmark", "method", "hash8"]).groupby(keys)["value"].mean()
+        return self.selected.drop_duplicates(keys).set_index(keys)["validation_utility"]
 
     # Parts by their keys: claims and tables ask for thousands of small parts of one large frame.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from fairmt.config import Suite
 from fairmt.statistics import N_PAIRS
 
 NUMBERS = "Percent on the test split: mean ± half-width of the 95 % t interval over seeds."
@@ -75,6 +76,7 @@ ANCHORS = (
 )
 
 
-def filled(lines: Sequence[str], tolerance: float) -> tuple[str, ...]:
-    """A legend's lines for a suite that selects knob values within this share of the reference's utility."""
-    return tuple(line.replace("{tolerance}", f"{100 * tolerance:g} %") for line in lines)
+def filled(lines: Sequence[str], suite: Suite) -> tuple[str, ...]:
+    """A legend's lines with the suite's tolerance of utility."""
+    tolerance = f"{100 * suite.selection['tolerance']:g} %"
+    return tuple(line.replace("{tolerance}", tolerance) for line in lines)

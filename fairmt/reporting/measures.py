@@ -124,8 +124,9 @@ def levelling_down(
         gap_before, gap_after = (frame.max(axis=1) - frame.min(axis=1) for frame in (before, after))
         best = before.eq(before.max(axis=1), axis=0)
         loss = (before - after).where(best).max(axis=1)
-        lost.append(_sums(loss.clip(lower=0)))
-        closed.append(_sums((gap_before - gap_after).clip(lower=0)))
+        # A sum over fewer cells would be another quantity: a NaN stays.
+        lost.append(loss.clip(lower=0).groupby("seed").sum(skipna=False))
+        closed.append((gap_before - gap_after).clip(lower=0).groupby("seed").sum(skipna=False))
     total = pd.concat(closed, axis=1, join="inner").sum(axis=1)
     if (total == 0).any():
         raise Untestable(f"{method} does not close any gap in benefit between groups, for at least one seed")
@@ -177,11 +178,6 @@ MEASURES: dict[str, tuple[Measure, str]] = {
 """Each measure with the unit of its value times 100."""
 BY_TASK = frozenset({"relative-change", "levelling-down"})
 """Measures that leave tasks out which tell nothing about the gap."""
-
-
-def _sums(values: pd.Series) -> pd.Series:
-    """Sum per seed; a NaN stays, as a sum over fewer cells would be another quantity."""
-    return values.groupby("seed").agg(lambda own: own.sum(skipna=False))
 
 
 def _mean_over(values: dict[str, pd.Series]) -> pd.Series:

@@ -35,7 +35,7 @@ class Table(NamedTuple):
 
     def legend_for(self, suite: Suite) -> tuple[str, ...]:
         """What the table says about its numbers in a suite."""
-        return legends.filled(self.legend, suite.selection["tolerance"])
+        return legends.filled(self.legend, suite)
 
 
 def write_tables(metrics: pd.DataFrame, suite: Suite, out: Path) -> list[Path]:
