@@ -106,9 +106,10 @@ def write_claims(metrics: pd.DataFrame, suite: Suite, out: Path) -> None:
     FairMTError
         If the claims, a benchmark or a method card is invalid.
     """
-    table = claims_table(judge_all(metrics, read_context(suite)))
+    context = read_context(suite)
+    table = claims_table(judge_all(metrics, context))
     title = f"Claims, tested on suite {suite.name}"
-    text = markdown(title, filled(LEGEND, suite), [claims_section(table)]) + _details(table)
+    text = markdown(title, filled(LEGEND, context), [claims_section(table)]) + _details(table)
     write_text(out / "claims.md", text)
     write_text(out / "claims.csv", as_csv(table))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fairmt.config import Suite
+from fairmt.reporting.context import Context
 from fairmt.statistics import N_PAIRS
 
 NUMBERS = "Percent on the test split: mean ± half-width of the 95 % t interval over seeds."
@@ -76,7 +76,8 @@ ANCHORS = (
 )
 
 
-def filled(lines: Sequence[str], suite: Suite) -> tuple[str, ...]:
-    """A legend's lines with the suite's tolerance of utility."""
-    tolerance = f"{100 * suite.selection['tolerance']:g} %"
-    return tuple(line.replace("{tolerance}", tolerance) for line in lines)
+def filled(lines: Sequence[str], context: Context) -> tuple[str, ...]:
+    """A legend's lines with the suite's tolerance of utility, and without a mark that no method has."""
+    tolerance = f"{100 * context.suite.selection['tolerance']:g} %"
+    unused = () if context.group_at_test else (GROUP_AT_TEST,)
+    return tuple(line.replace("{tolerance}", tolerance) for line in lines if line not in unused)

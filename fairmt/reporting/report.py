@@ -105,7 +105,7 @@ def render(
             for name, table in tables_of(context.suite).items()
         },
         claims=claims_section(claims),
-        claims_legend=filled(LEGEND, context.suite),
+        claims_legend=filled(LEGEND, context),
         verdicts=Counter(verdicts["verdict"]),
         measured=verdicts[["claim", "command", "how"]].to_dict("records"),
         figures=[

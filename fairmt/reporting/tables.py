@@ -33,9 +33,9 @@ class Table(NamedTuple):
     build: Callable[[Evidence], pd.DataFrame]
     sections: Callable[[pd.DataFrame, Context], list[Section]]
 
-    def legend_for(self, suite: Suite) -> tuple[str, ...]:
+    def legend_for(self, context: Context) -> tuple[str, ...]:
         """What the table says about its numbers in a suite."""
-        return legends.filled(self.legend, suite)
+        return legends.filled(self.legend, context)
 
 
 def write_tables(metrics: pd.DataFrame, suite: Suite, out: Path) -> list[Path]:
@@ -63,7 +63,7 @@ def write_tables(metrics: pd.DataFrame, suite: Suite, out: Path) -> list[Path]:
     for name, table in tables_of(suite).items():
         frame = table.build(evidence)
         sections = table.sections(frame, evidence.context)
-        legend = table.legend_for(suite)
+        legend = table.legend_for(evidence.context)
         texts = {
             "md": markdown(table.title, legend, sections),
             "csv": as_csv(frame),
@@ -79,7 +79,7 @@ def main_table_text(metrics: pd.DataFrame, suite: Suite) -> str:
     """The main table for a terminal."""
     context = read_context(suite)
     sections = main_sections(main_table(Evidence(metrics, context)), context)
-    return "\n".join((plain(sections), *TABLES["main"].legend_for(suite), legends.PLAIN_MARKS))
+    return "\n".join((plain(sections), *TABLES["main"].legend_for(context), legends.PLAIN_MARKS))
 
 
 def tables_of(suite: Suite) -> dict[str, Table]:

@@ -242,6 +242,16 @@ def test_no_anchors_no_anchor_table():
     assert list(tables_of(make_suite())) == ["main", "tasks", "groups", "costs", "overall"]
 
 
+@pytest.mark.parametrize("marked", [frozenset(), frozenset({"mtl_erm"})])
+def test_a_mark_is_explained_where_a_method_has_it(tmp_path, monkeypatch, marked):
+    suite = make_suite()
+    context = dataclasses.replace(make_context(suite), group_at_test=marked)
+    monkeypatch.setattr(tables, "read_context", lambda _: context)
+    write_tables(make_metrics(suite), suite, tmp_path)
+    text = (tmp_path / "main.md").read_text()
+    assert ("mtl_erm ‡" in text) == ("‡: needs" in text) == bool(marked)
+
+
 def test_terminal_table_has_every_method(patched_context):
     suite = make_suite()
     text = main_table_text(make_metrics(suite), suite)
