@@ -10,6 +10,7 @@ import pandas as pd
 from tabulate import tabulate
 
 from fairmt.config import read_suite
+from fairmt.reporting.ablation import FULL
 from fairmt.reporting.claims import FAILS, HOLDS, claims_section, once
 from fairmt.reporting.context import read_context
 from fairmt.reporting.csv_files import read_csv
@@ -17,14 +18,21 @@ from fairmt.reporting.drawn import drawn_methods
 from fairmt.reporting.evidence import Evidence
 from fairmt.reporting.histories import training_curves
 from fairmt.reporting.layout import DASH, bracketed
+from fairmt.reporting.measures import Untestable, hypervolume_difference
 from fairmt.reporting.overall import LEVEL, dagger
 from fairmt.reporting.summary import CRITERIA, SYMBOLS, headline
 from fairmt.results import read_results
-from fairmt.statistics import mean_relative_change
+from fairmt.statistics import mean_relative_change, t_interval
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "results"
 BEGIN, END = "<!-- results: {name}, by docs/results_tables.py -->\n", "<!-- end of results -->\n"
+LEADS = (
+    ("delta_eo", "fairmt_eo", "diff_eodd"),
+    ("delta_dp", "fairmt_dp", "diff_dp"),
+    ("delta_dp", "fairmt_dp", "wb_fair"),
+)
+"""Criterion, method, and whose front its own is compared with."""
 FRONTS = {"fairmt_eo": (0.1, 0.5, 0.9), "diff_eodd": (0.01, 0.1, 1.0)}
 """Two methods with the knob values that they have on every benchmark."""
 SUITES = ("open", "ablation", "missing", "planted", "quick-all", "restricted", "shift", "small")
@@ -161,6 +169,48 @@ def constraint_table() -> str:
     return tabulate(rows, header, tablefmt="pipe", disable_numparse=True)
 
 
+def leads_table() -> str:
+    """Markdown of `LEADS` by benchmark: the lead in hypervolume, with its 95 % t interval over seeds."""
+    evidence, rows = _evidence(), []
+    for benchmark in evidence.context.benchmarks:
+        row = [benchmark]
+        for criterion, method, other in LEADS:
+            try:
+                lead = hypervolume_difference(evidence, [benchmark], method, other, criterion)
+            except Untestable:
+                row.append(DASH)
+            else:
+                row.append(_marked(*t_interval(lead.to_numpy())[:3]))
+        rows.append(row)
+    header = ["Benchmark"]
+    header += [f"{SYMBOLS[criterion]}: `{method}`, `{other}`" for criterion, method, other in LEADS]
+    return tabulate(rows, header, tablefmt="pipe", disable_numparse=True)
+
+
+def ablation_table() -> str:
+    """Markdown of every variant's hypervolume against the full method's, and how many intervals exclude 0."""
+    table = read_csv(RESULTS / "ablation/tables/ablation.csv")
+    full = table["part"] == FULL
+    base, variants = table.loc[full, "method"].iloc[0], table[~full]
+    rows = []
+    for (part, method), own in variants.groupby(["part", "method"], sort=False):
+        bounds = own[["difference", "difference_low", "difference_high"]].to_numpy()
+        rows.append([part, f"`{method.removeprefix(base + '_')}`", *(_marked(*each) for each in bounds)])
+    printed = tabulate(
+        rows, ["Part", "Variant", *variants["benchmark"].unique()], tablefmt="pipe", disable_numparse=True
+    )
+    return (
+        f"{printed}\n\nOf the {len(variants)} intervals {int(variants['clear'].sum())} exclude 0 (bold); "
+        f"were there no difference at all, {LEVEL * len(variants):.1f} would."
+    )
+
+
+def _marked(mean: float, low: float, high: float) -> str:
+    """`bracketed`, in bold if the interval excludes 0."""
+    text = bracketed(mean, low, high)
+    return f"**{text}**" if low > 0 or high < 0 else text
+
+
 @functools.cache
 def _evidence() -> Evidence:
     suite, metrics, _ = read_results("open")
@@ -182,7 +232,9 @@ BLOCKS: dict[tuple[Path, str], Callable[[], str]] = {
     (ROOT / "README.md", "overall"): overall_table,
     (ROOT / "docs/claims.md", "claims"): claims_table,
     (ROOT / "docs/method.md", "fronts"): fronts_table,
+    (ROOT / "docs/method.md", "leads"): leads_table,
     (ROOT / "docs/method.md", "constraint"): constraint_table,
+    (ROOT / "docs/method.md", "ablation"): ablation_table,
 }
 """What is written, by page and the name in the mark before it."""
 
