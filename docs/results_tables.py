@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -78,7 +78,7 @@ def overall_table() -> str:
     header = ["Method"]
     for criterion in CRITERIA:
         header += [f"{SYMBOLS[criterion]}, change in %", "utility, points"]
-    table = tabulate(rows, header, tablefmt="pipe", disable_numparse=True)
+    table = _piped(header, rows)
     return f"{table}\n\n{_tests(everything)}"
 
 
@@ -117,7 +117,7 @@ def claims_table() -> str:
         ]
     rows = zip(once(_claims(SUITES[0]))["claim"], *columns.values(), strict=True)
     header = ["Claim", *(f"[{suite}](../results/{suite}/claims.md)" for suite in SUITES)]
-    return tabulate(rows, header, tablefmt="pipe", disable_numparse=True)
+    return _piped(header, rows)
 
 
 def fronts_table() -> str:
@@ -146,7 +146,7 @@ def fronts_table() -> str:
         table.append(cells)
     header = ["Benchmark", *(f"eps {value:g}" for value in FRONTS["fairmt_eo"])]
     header += [f"lam {value:g}" for value in FRONTS["diff_eodd"]]
-    return tabulate(table, header, tablefmt="pipe", disable_numparse=True)
+    return _piped(header, table)
 
 
 def constraint_table() -> str:
@@ -166,7 +166,7 @@ def constraint_table() -> str:
         for benchmark in evidence.context.benchmarks
     ]
     header = ["Method", "Benchmark", *(f"eps {value:g}" for value in wide.columns)]
-    return tabulate(rows, header, tablefmt="pipe", disable_numparse=True)
+    return _piped(header, rows)
 
 
 def leads_table() -> str:
@@ -184,7 +184,7 @@ def leads_table() -> str:
         rows.append(row)
     header = ["Benchmark"]
     header += [f"{SYMBOLS[criterion]}: `{method}`, `{other}`" for criterion, method, other in LEADS]
-    return tabulate(rows, header, tablefmt="pipe", disable_numparse=True)
+    return _piped(header, rows)
 
 
 def ablation_table() -> str:
@@ -196,13 +196,16 @@ def ablation_table() -> str:
     for (part, method), own in variants.groupby(["part", "method"], sort=False):
         bounds = own[["difference", "difference_low", "difference_high"]].to_numpy()
         rows.append([part, f"`{method.removeprefix(base + '_')}`", *(_marked(*each) for each in bounds)])
-    printed = tabulate(
-        rows, ["Part", "Variant", *variants["benchmark"].unique()], tablefmt="pipe", disable_numparse=True
-    )
+    printed = _piped(["Part", "Variant", *variants["benchmark"].unique()], rows)
     return (
         f"{printed}\n\nOf the {len(variants)} intervals {int(variants['clear'].sum())} exclude 0 (bold); "
         f"were there no difference at all, {LEVEL * len(variants):.1f} would."
     )
+
+
+def _piped(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Markdown of a table whose cells are printed already."""
+    return tabulate(rows, header, tablefmt="pipe", disable_numparse=True)
 
 
 def _marked(mean: float, low: float, high: float) -> str:
