@@ -41,8 +41,12 @@ class RunningMeans(nn.Module):
         """
         fresh = (sums.count > 0) & ~self.decayed
         aging = np.where(fresh, self.decay, 1.0)
-        self.state *= np.stack([aging, aging, aging, aging**2])
-        self.state += np.stack([sums.numerator, sums.count, sums.square, sums.count])
+        self.state[:3] *= aging
+        self.state[3] *= aging**2
+        for total, part in zip(
+            self.state, (sums.numerator, sums.count, sums.square, sums.count), strict=True
+        ):
+            total += part
         self.decayed |= fresh
 
     def end_step(self) -> None:
