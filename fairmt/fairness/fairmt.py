@@ -73,8 +73,8 @@ class FairMT(nn.Module):
     Raises
     ------
     FairMTError
-        If there is no task, or one group only, ``eps`` is not positive, ``warmup_steps`` is below 1, ``rho``
-        or ``decay`` is outside [0, 1], or a part is unknown.
+        If there is no task, or one group only, ``eps`` is not positive, ``warmup_steps`` or ``every`` is
+        below 1, ``rho`` or ``decay`` is outside [0, 1], or the criterion or a part is unknown.
     """
 
     def __init__(

@@ -23,8 +23,8 @@ class RunningMeans(nn.Module):
     Parameters
     ----------
     cells, groups : int
-    decay : float in [0, 1)
-        Weight of the past at every optimizer step; 0 is the statistics of one step alone.
+    decay : float in [0, 1]
+        Weight of the past at every optimizer step; 0 is the statistics of one step alone, 1 those of all.
     """
 
     def __init__(self, cells: int, groups: int, decay: float) -> None:
