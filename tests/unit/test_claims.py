@@ -125,6 +125,20 @@ def test_levelling_down_share(tmp_path, utility, share):
     assert outcome.measured[""].mean == pytest.approx(expected)
 
 
+def test_levelling_down_says_what_noise_alone_reads(tmp_path):
+    suite = make_suite(seeds=2)
+    metrics = make_metrics(suite)
+    fair, unfair = {"Male": 0.8, "Female": 0.6}, {"Male": 0.9, "Female": 0.5}
+    # Whichever seed is compared with the other, one gap closes by .2, of which .1 is lost by men.
+    gaps = {(0, "income"): unfair, (1, "income"): fair, (0, "hours"): fair, (1, "hours"): unfair}
+    rows = metrics["method"].eq("mtl_erm") & metrics["metric"].eq("benefit y=1")
+    metrics.loc[rows, "value"] = [
+        gaps[row.seed, row.task][row.group] for row in metrics[rows].itertuples(index=False)
+    ]
+    outcome = outcome_of(tmp_path, metrics, make_context(suite), kind="levelling-down", at_most=0.0)
+    assert "mtl_erm against its own other seeds reads 50 %" in outcome.reason
+
+
 def test_a_cell_with_one_group_has_no_part_in_levelling_down(tmp_path):
     suite = make_suite()
     metrics = make_metrics(suite)
