@@ -149,7 +149,7 @@ def claims_table() -> str:
 def fronts_table() -> str:
     """Markdown of `FRONTS`: change of ΔEO, and of mean utility, against the reference.
 
-    Relative, in percent, mean over seeds, and of ΔEO over the tasks whose gap exceeds its floor. The
+    Relative, in percent, of means over seeds, and of ΔEO over the tasks whose gap exceeds its floor. The
     reference is that at the benchmark's own learning rate.
     """
     evidence, table = _evidence(), []
@@ -165,7 +165,9 @@ def fronts_table() -> str:
         for method, values in FRONTS.items():
             for value in values:
                 gap, utility = (
-                    mean_relative_change(wide.loc[method, value], wide.loc[suite.reference, 1.0]).mean()
+                    mean_relative_change(
+                        wide.loc[method, value].mean(), wide.loc[suite.reference, 1.0].mean()
+                    )
                     for wide in (gaps, utilities)
                 )
                 cells.append(f"{bracketed(gap)} ({bracketed(utility)})")
