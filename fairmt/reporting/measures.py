@@ -80,7 +80,7 @@ def task_changes(
     left_out = evidence.left_out(benchmark, reference, criterion) if metric == criterion else {}
     kept = ~after.columns.isin(list(left_out))
     scale = before.mean(skipna=False)
-    changes = mean_relative_change((scale + after - before).to_numpy()[:, kept], scale.to_numpy()[kept])
+    changes = mean_relative_change((scale + (after - before)).to_numpy()[:, kept], scale.to_numpy()[kept])
     return pd.Series(changes, index=after.index)
 
 
