@@ -15,17 +15,15 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from safetensors.numpy import load_file
 from tabulate import tabulate
 
 from fairmt.config import read_benchmark, read_suite
 from fairmt.data.datasets.synthetic import fair_optimum
 from fairmt.data.prepared import SPLITS, read_arrays, read_meta
 from fairmt.evaluation import MEAN, evaluate_run
-from fairmt.metrics.absorption import head_absorption
 from fairmt.predictions import write_predictions
 from fairmt.results import read_results
-from fairmt.runs import Run, data_digest, plan_suite, prepared_folder
+from fairmt.runs import data_digest, prepared_folder
 
 SUITE = "planted"
 REFERENCE = "mtl_erm"
@@ -70,25 +68,18 @@ def choose(runs: pd.DataFrame, lowest_utility: float) -> pd.DataFrame:
     return points.sort_values(["missed", "order"]).drop_duplicates("method").set_index("method")
 
 
-def absorption_of(runs: list[Run]) -> float:
-    """Mean head absorption over runs and tasks; NaN for methods that train no network."""
-    values = []
-    for path in (run.folder / "probe.safetensors" for run in runs):
-        if path.exists():
-            tensors = {name: array.astype(float) for name, array in load_file(path).items()}
-            tasks = sorted({name.partition("/")[0] for name in tensors})
-            values += [
-                head_absorption(*(tensors[f"{task}/{part}"] for part in ("weight", "mean", "covariance")))
-                for task in tasks
-            ]
-    return float(np.mean(values)) if values else float("nan")
+def absorptions(metrics: pd.DataFrame) -> pd.Series:
+    """Mean head absorption over tasks and seeds, where there is one, by method and knob value."""
+    chosen = metrics[(metrics["task"] == MEAN) & (metrics["metric"] == "head_absorption")]
+    return chosen.groupby(["method", "knob_value"])["value"].mean()
 
 
-def table(benchmark: str, metrics: pd.DataFrame, planned: list[Run], tolerance: float) -> pd.DataFrame:
+def table(benchmark: str, metrics: pd.DataFrame, tolerance: float) -> pd.DataFrame:
     """One row per method, after the reference at the benchmark's own learning rate; then the optimum."""
     config = read_benchmark(benchmark)
     best = optimum(prepared_folder(benchmark, config, data_digest(benchmark, config), seed=0))
-    runs = headlines(metrics[metrics["benchmark"] == benchmark])
+    metrics = metrics[metrics["benchmark"] == benchmark]
+    runs, absorbed = headlines(metrics), absorptions(metrics)
     chosen = choose(runs, (1 - tolerance) * best.loc["validation", "utility"])
     plain = Point(REFERENCE, "lr_factor", 1.0, missed=False)
     tuned = [
@@ -102,7 +93,6 @@ def table(benchmark: str, metrics: pd.DataFrame, planned: list[Run], tolerance: 
     rows = []
     for point in dict.fromkeys([plain, *tuned]):
         found = test.loc[[(point.method, point.value)]]
-        own = [run for run in planned if (run.benchmark, run.method) == (benchmark, point.method)]
         gap, spread = found["delta_eo"].mean(), found["delta_eo"].std()
         rows.append(
             {
@@ -111,7 +101,7 @@ def table(benchmark: str, metrics: pd.DataFrame, planned: list[Run], tolerance: 
                 "ΔEO": f"{gap:.3f}" + ("" if np.isnan(spread) else f" ± {spread:.3f}"),
                 "gap closed": f"{(unfair - gap) / (unfair - fair):.0%}",
                 "utility / optimum": f"{found['utility'].mean() / utility:.3f}",
-                "A": f"{absorption_of([run for run in own if run.knob_value == point.value]):.2f}",
+                "A": f"{absorbed.get((point.method, point.value), np.nan):.2f}",
             }
         )
     rows.append(
@@ -125,9 +115,8 @@ def main() -> None:
     parser.add_argument("--tolerance", type=float, default=TOLERANCE, help="relative loss of utility allowed")
     options = parser.parse_args()
     suite, metrics, _ = read_results(SUITE)
-    _, planned = plan_suite(SUITE)
     for benchmark in suite.benchmarks:
-        found = table(benchmark, metrics, planned, options.tolerance)
+        found = table(benchmark, metrics, options.tolerance)
         print(f"\n{benchmark}\n\n{tabulate(found, headers='keys', tablefmt='github', showindex=False)}")
     print("\nMean ± standard deviation over seeds, test split. *: no knob value has enough utility.")
 

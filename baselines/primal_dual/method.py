@@ -16,7 +16,7 @@ CERTAIN = 1e4
 class PrimalDual(LagrangianMethod):
     """min mean_t L_t subject to |gap_{c,g}| <= eps for every cell c of every task and every group g.
 
-    gap_{c,g} is the mean benefit of group g in cell c minus the cell's mean over all groups; cells and
+    gap_{c,g} is the mean benefit of group g in cell c minus that of all its rows of known group; cells and
     benefits are those of FairMT (`fairmt.fairness.disparity`). The two sides of a bound are two
     constraints, gap <= eps and -gap <= eps, so that the noise of a batch has no sign: of |gap| the mean
     would be above 0 for groups treated alike, and multipliers would rise for ever.
@@ -59,7 +59,7 @@ class PrimalDual(LagrangianMethod):
         return (torch.stack([gap, -gap]) - self.eps) * compared
 
     def gaps(self, outputs: dict[str, Tensor], batch: Batch) -> tuple[Tensor, Tensor]:
-        """Mean benefit of a group in a cell minus the mean over all groups, and where it means something.
+        """Mean benefit of a group in a cell minus that of all its rows, and where it means something.
 
         Returns
         -------

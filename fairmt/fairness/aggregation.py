@@ -88,12 +88,31 @@ VIOLATIONS: dict[str, Violation] = {
 def standard_errors(
     means: np.ndarray, noise: np.ndarray, known: np.ndarray, one_sided: np.ndarray
 ) -> np.ndarray:
-    """Standard error of the difference of every mean from its reference, [C, G]; as `violations`."""
+    """Standard error of the difference of every mean from its reference, as in `violations`, [C, G].
+
+    From the best group, var u_g + var u_best, and 0 for the best group itself. From the middle of G
+    known groups, of which the group is one, var u_g (1 - 2/G) + sum_h var u_h / G^2.
+
+    Parameters
+    ----------
+    means, known, one_sided
+        As in `violations`.
+    noise : array, [C, G]
+        Variance of every mean.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> means, noise = np.array([[0.2, 0.6], [0.2, 0.6]]), np.array([[0.09, 0.16], [0.09, 0.16]])
+    >>> standard_errors(means, noise, np.full((2, 2), True), one_sided=np.array([True, False])).tolist()
+    [[0.5, 0.0], [0.25, 0.25]]
+    """
     best = np.where(known, means, -np.inf).argmax(1)[:, None]
+    from_best = noise + np.take_along_axis(noise, best, 1)
+    np.put_along_axis(from_best, best, 0.0, 1)
     groups = np.maximum(known.sum(1, keepdims=True), 1)
-    of_middle = np.where(known, noise, 0.0).sum(1, keepdims=True) / groups**2
-    of_best = np.take_along_axis(noise, best, 1)
-    return np.sqrt(noise + np.where(one_sided[:, None], of_best, of_middle))
+    from_middle = noise * (1 - 2 / groups) + np.where(known, noise, 0.0).sum(1, keepdims=True) / groups**2
+    return np.sqrt(np.maximum(np.where(one_sided[:, None], from_best, from_middle), 0.0))
 
 
 @dataclass(frozen=True)
@@ -205,11 +224,12 @@ class Constraint(nn.Module):
         scales = raised if self.scaled else np.full_like(raised, raised.mean())
         # A scale is 0 while its task has had nothing to compare; its value is 0 then too.
         scales = np.where(scales > 0, scales, 1.0)
-        weights = (cell_weights[:, :, None] @ derivative)[:, :, 0] / scales[:, None, None]
-        values = by_task / scales
+        values, task_weights = by_task / scales, np.eye(len(scales))
         if self.unified:
-            pooled, task_weights = self.pool(values, known_tasks)
-            values, weights = pooled[None], np.tensordot(task_weights, weights, 1)[None]
+            pooled, pooled_weights = self.pool(values, known_tasks)
+            values, task_weights = pooled[None], pooled_weights[None]
+        flat = task_weights / scales @ cell_weights.reshape(len(scales), -1)
+        weights = (flat.reshape(-1, *violation.shape)[:, :, None] @ derivative)[:, :, 0]
         return Aggregate(values, weights, float(violation.max()))
 
     def _by_task(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

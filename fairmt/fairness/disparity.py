@@ -19,6 +19,7 @@ stays two-sided: lifting one group's predictions only costs more accuracy than m
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -135,20 +136,25 @@ class Cells:
         self.tasks = tuple(tasks)
         self.groups = groups
         self.criterion = criterion
-        found = [
-            (Cell(f"{task.name}/{event}", index, one_sided), index, score, sign)
-            for index, task in enumerate(self.tasks)
-            for event, one_sided, score, sign in (
-                _odds_cells(task) if criterion == "eo" else _parity_cells(task)
-            )
-        ]
-        self.cells = tuple(cell for cell, *_ in found)
+        events = [_odds_events(task) if criterion == "eo" else _parity_events(task) for task in self.tasks]
+        owners = [index for index, own in enumerate(events) for _ in own]
+        flat = [event for own in events for event in own]
+        self.cells = tuple(
+            Cell(f"{self.tasks[owner].name}/{event.name}", owner, event.one_sided)
+            for owner, event in zip(owners, flat, strict=True)
+        )
         starts = np.cumsum([0, *(task.size for task in self.tasks)])
-        self.matrix = torch.zeros(len(found), int(starts[-1]))
-        for row, (_, index, score, sign) in zip(self.matrix, found, strict=True):
-            row[starts[index] + score] = sign
+        self.matrix = torch.zeros(len(flat), int(starts[-1]))
+        for row, owner, event in zip(self.matrix, owners, flat, strict=True):
+            row[starts[owner] + event.score] = event.sign
         # The benefit of a label that should be absent is the probability that it is.
-        self.offset = torch.tensor([float(sign < 0 and criterion == "eo") for *_, sign in found])
+        self.offset = torch.tensor([float(event.sign < 0 and criterion == "eo") for event in flat])
+        # Of all labels side by side, the one that says whether a row is in the cell, and its range.
+        firsts = np.cumsum([0, *(1 if task.kind == "classification" else task.size for task in self.tasks)])
+        self.column = torch.tensor(
+            [int(firsts[owner]) + event.column for owner, event in zip(owners, flat, strict=True)]
+        )
+        self.low, self.high = torch.tensor([[event.low, event.high] for event in flat], dtype=torch.float64).T
 
     def __len__(self) -> int:
         return len(self.cells)
@@ -168,9 +174,13 @@ class Cells:
         group : Tensor, [B], int64
         """
         scores = self.scores(outputs, y)
-        self.matrix, self.offset = self.matrix.to(scores.device), self.offset.to(scores.device)
+        for name in ("matrix", "offset", "column", "low", "high"):
+            setattr(self, name, getattr(self, name).to(scores.device))
         if self.criterion == "eo":
-            member = torch.cat([task.label_cells(y[task.name]) for task in self.tasks], 1).to(scores)
+            labels = torch.cat([y[task.name].reshape(len(scores), -1) for task in self.tasks], 1)
+            # Double precision, because edges are. NaN is on neither side of one.
+            decisive = labels.double().index_select(1, self.column)
+            member = ((decisive >= self.low) & (decisive < self.high)).to(scores)
         else:
             member = scores.new_ones(len(scores), len(self))
         one_hot = (group[:, None] == torch.arange(self.groups, device=group.device)).to(scores)
@@ -206,23 +216,50 @@ def _by_output(task: Task, scores: Tensor, gradient: Tensor) -> Tensor:
     return gradient
 
 
-def _odds_cells(task: Task) -> list[tuple[str, bool, int, float]]:
-    """Event, one-sidedness, score and sign of each cell under ``eo``, in the order of `label_cells`."""
+@dataclass(frozen=True)
+class _Event:
+    """What makes a cell of one task.
+
+    The score that is its benefit, and the benefit's sign in it; and the rows that are in it: those whose
+    label ``column`` is in [low, high).
+    """
+
+    name: str
+    one_sided: bool
+    score: int
+    sign: float = 1.0
+    column: int = 0
+    low: float = -math.inf
+    high: float = math.inf
+
+
+def _odds_events(task: Task) -> list[_Event]:
+    """Those of ``eo``, in the order of `Task.label_cells`."""
     labels = _labels(task)
     if task.kind == "classification":
-        return [(f"{label}|y={label}", True, index, 1.0) for index, label in enumerate(labels)]
-    if task.kind == "detection":
-        signs = ((1, 1.0), (0, -1.0))
         return [
-            (f"{label}|y={value}", True, index, sign)
-            for value, sign in signs
+            _Event(f"{label}|y={label}", True, index, low=index, high=_after(index))
             for index, label in enumerate(labels)
         ]
-    return [(f"{labels[dim]}|y>={low:g}", False, dim, 1.0) for dim, low, _ in task.bins]
+    if task.kind == "detection":
+        return [
+            _Event(f"{label}|y={value}", True, index, sign, index, value, _after(value))
+            for value, sign in ((1, 1.0), (0, -1.0))
+            for index, label in enumerate(labels)
+        ]
+    return [
+        _Event(f"{labels[dim]}|y>={low:g}", False, dim, column=dim, low=low, high=high)
+        for dim, low, high in task.bins
+    ]
 
 
-def _parity_cells(task: Task) -> list[tuple[str, bool, int, float]]:
-    """Label, one-sidedness, score and sign of each cell under ``dp``.
+def _after(value: float) -> float:
+    """The next number, so that [value, next) holds ``value`` alone."""
+    return math.nextafter(value, math.inf)
+
+
+def _parity_events(task: Task) -> list[_Event]:
+    """Those of ``dp``: all rows are in all of them.
 
     Only what the task calls favourable is one-sided. Were the other classes signed too, everybody's
     favourable probability would be driven to 1. The two cells of a binary task mirror each other, so
@@ -230,17 +267,17 @@ def _parity_cells(task: Task) -> list[tuple[str, bool, int, float]]:
     """
     labels, favourable = _labels(task), task.favourable
     if task.kind == "regression":
-        return [(label, False, dim, 1.0) for dim, label in enumerate(labels)]
+        return [_Event(label, False, dim) for dim, label in enumerate(labels)]
     if task.kind == "detection":
         entries = favourable if isinstance(favourable, tuple) else (None,) * task.size
         return [
-            (label, entry is not None, index, -1.0 if entry == 0 else 1.0)
+            _Event(label, entry is not None, index, -1.0 if entry == 0 else 1.0)
             for index, (label, entry) in enumerate(zip(labels, entries, strict=True))
         ]
     classes = range(task.size)
     if task.size == 2:
         classes = [1 if favourable is None else int(favourable)]  # type: ignore[arg-type, assignment]
-    return [(labels[index], index == favourable, index, 1.0) for index in classes]
+    return [_Event(labels[index], index == favourable, index) for index in classes]
 
 
 def _labels(task: Task) -> tuple[str, ...]:

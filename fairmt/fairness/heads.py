@@ -7,7 +7,7 @@ weights too, that of an adapter on z. No task needs a gradient by z of its own.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -81,7 +81,11 @@ class CutHeads:
         cuts = [_cut(head) for head in heads]
         self._linears = [first for first, _ in cuts]
         self._tails = [tail for _, tail in cuts]
-        rest = [list(dict.fromkeys(_trained(tail))) for tail in self._tails]
+        # A layer that a head has twice has its parameters once.
+        rest = [
+            list(dict.fromkeys(p for layer in tail for p in layer.parameters() if p.requires_grad))
+            for tail in self._tails
+        ]
         self._rest = [p for own in rest for p in own]
         self.rest_sizes = [sum(p.numel() for p in own) for own in rest]
         weights, biases = zip(*(_affine(first, z) for first in self._linears), strict=True)
@@ -151,11 +155,6 @@ class CutHeads:
             found.append((self.z, reads @ self.weight.to(reads)))
         pairs = [(p, gradient.view_as(p).to(p)) for p, gradient in found if p is not None and p.requires_grad]
         torch.autograd.backward([p for p, _ in pairs], [gradient for _, gradient in pairs])
-
-
-def _trained(layers: Sequence[nn.Module]) -> Iterator[nn.Parameter]:
-    """Trained parameters, layer by layer; those of a layer that is there twice come twice."""
-    return (p for layer in layers for p in layer.parameters() if p.requires_grad)
 
 
 def _cut(head: nn.Module) -> tuple[nn.Linear | None, list[nn.Module]]:

@@ -140,7 +140,7 @@ def _sums_of_runs(values: np.ndarray, lengths: list[int]) -> np.ndarray:
     return np.diff(totals[:, ends], axis=1)
 
 
-def task_weights(quadratic: np.ndarray, linear: np.ndarray, present: np.ndarray, rho: float) -> np.ndarray:
+def task_weights(solution: np.ndarray, present: np.ndarray, rho: float) -> np.ndarray:
     """Weights alpha = (1 - rho)/K + rho alpha* over the K tasks present in the batch; 0 elsewhere.
 
     rho = 0 is the mean of the task losses. rho = 1 follows the program alone and starves tasks:
@@ -148,17 +148,31 @@ def task_weights(quadratic: np.ndarray, linear: np.ndarray, present: np.ndarray,
 
     Parameters
     ----------
-    quadratic : array, [T, T]
-    linear : array, [T]
+    solution : array, [T]
+        Of `solve_present`, for this batch or an earlier one; alpha* is its part for the present tasks.
     present : bool array, [T]
     rho : float in [0, 1]
     """
-    weights = np.zeros(len(linear))
+    count = max(present.sum(), 1)
+    share = solution * present
+    total = share.sum()
+    return (1 - rho) * present / count + rho * (share / total if total > 0 else present / count)
+
+
+def solve_present(quadratic: np.ndarray, linear: np.ndarray, present: np.ndarray) -> np.ndarray:
+    """`solve_simplex_qp` for the K tasks present in the batch; 1/K for the others.
+
+    Parameters
+    ----------
+    quadratic : array, [T, T]
+    linear : array, [T]
+    present : bool array, [T]
+    """
     rows = np.flatnonzero(present)
+    solution = np.full(len(linear), 1 / max(len(rows), 1))
     if len(rows):
-        solution = solve_simplex_qp(quadratic[np.ix_(rows, rows)], linear[rows])
-        weights[rows] = (1 - rho) / len(rows) + rho * solution
-    return weights
+        solution[rows] = solve_simplex_qp(quadratic[np.ix_(rows, rows)], linear[rows])
+    return solution
 
 
 def solve_simplex_qp(quadratic: np.ndarray, linear: np.ndarray) -> np.ndarray:

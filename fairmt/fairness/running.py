@@ -23,8 +23,8 @@ class RunningMeans(nn.Module):
     Parameters
     ----------
     cells, groups : int
-    decay : float in [0, 1)
-        Weight of the past at every optimizer step; 0 is the statistics of one step alone.
+    decay : float in [0, 1]
+        Weight of the past at every optimizer step; 0 is the statistics of one step alone, 1 those of all.
     """
 
     def __init__(self, cells: int, groups: int, decay: float) -> None:
@@ -41,8 +41,12 @@ class RunningMeans(nn.Module):
         """
         fresh = (sums.count > 0) & ~self.decayed
         aging = np.where(fresh, self.decay, 1.0)
-        self.state *= np.stack([aging, aging, aging, aging**2])
-        self.state += np.stack([sums.numerator, sums.count, sums.square, sums.count])
+        self.state[:3] *= aging
+        self.state[3] *= aging**2
+        for total, part in zip(
+            self.state, (sums.numerator, sums.count, sums.square, sums.count), strict=True
+        ):
+            total += part
         self.decayed |= fresh
 
     def end_step(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,7 +19,7 @@ from fairmt.reporting.csv_files import as_csv
 from fairmt.reporting.evidence import Evidence
 from fairmt.reporting.layout import Cell, Section, bracketed, markdown
 from fairmt.reporting.legends import filled
-from fairmt.reporting.measures import BY_TASK, MEASURES, Untestable
+from fairmt.reporting.measures import BY_TASK, MEASURES, Untestable, retraining_share
 from fairmt.statistics import Interval, t_interval
 
 HOLDS, FAILS, UNTESTABLE = "holds", "fails", "cannot be tested here"
@@ -155,6 +156,13 @@ def _remarks(claim: Claim, measured: dict[str, Interval], evidence: Evidence) ->
             name, reference, criterion
         ):
             remarks.append(f"left out: {name}, where a task has too few samples in a group")
+    if claim.measure["kind"] == "levelling-down":
+        # Without a gap that closes, as with one seed, noise has no share to add.
+        with suppress(Untestable):
+            noise = retraining_share(evidence, list(evidence.context.benchmarks), reference, criterion).mean()
+            remarks.append(
+                f"{reference} against its own other seeds reads {100 * noise:.0f} %, from noise alone"
+            )
     return remarks
 
 

@@ -16,8 +16,8 @@ DIRECTIONS = (
 )
 PLAIN_MARKS = "In a terminal a star marks the best, a tilde those not clearly worse."
 DELTA_M = (
-    "Δm: relative change in utility against single-task ERM (stl_erm), mean over tasks, paired by "
-    "seed; higher is better. Suites without stl_erm have none."
+    "Δm: change in utility against single-task ERM (stl_erm), relative to its mean over seeds, mean over "
+    "tasks, paired by seed; higher is better. Suites without stl_erm have none."
 )
 GROUP_AT_TEST = "‡: needs every test row's group; compare with that in mind."
 SELECTION = (
@@ -32,11 +32,11 @@ OVERALL = (
     "methods; the reference point is its corner of lowest utility and highest gap. Mean over "
     "benchmarks ± half-width of the 95 % t interval over the seeds that all benchmarks have. Rank: "
     "mean rank by hypervolume, 1 is best.",
-    "Change of the gap: relative, mean over tasks, without the tasks whose gap is no larger than the mean of "
-    "permuted groups (its floor, which about half of all fair models exceed); interquartile mean over pairs "
-    "with the 95 % t interval of a trimmed mean. Utility: difference in percentage points, mean over pairs "
-    "with its 95 % t interval. These intervals and the tests are about these benchmarks: the seeds of a "
-    "benchmark share its data.",
+    "Change of the gap: relative to the reference's mean over seeds, mean over tasks, without the tasks "
+    "whose gap is no larger than the mean of permuted groups (its floor, which about half of all fair models "
+    "exceed); interquartile mean over pairs with the 95 % t interval of a trimmed mean. Utility: difference "
+    "in percentage points, mean over pairs with its 95 % t interval. These intervals and the tests are about "
+    "these benchmarks: the seeds of a benchmark share its data.",
     "P(fairer), P(better): probability in percent that a run has a lower gap, a higher utility than a "
     "run of the reference, mean over benchmarks. p: Wilcoxon's signed-rank test over the pairs, "
     f"adjusted by Holm over the methods; not testable with fewer than {N_PAIRS} pairs. Bold: p below .05.",
@@ -55,7 +55,8 @@ COSTS = (
     "predictions; memory: largest resident memory of the process, without a GPU's; parameters: of the "
     "network and of the method, frozen ones included.",
     "Times depend on the machine and on what else it does; the report's provenance names the "
-    "processors. Compare methods within a benchmark.",
+    "processors. Where they are several, relative times tell little; benchmarks/step_time.py times all "
+    "methods side by side.",
 )
 ABLATION = (
     "Hypervolume: the area between a method's front of utility and gap, over all its knob values, "
@@ -67,7 +68,8 @@ ABLATION = (
     "includes 0, no difference is shown. Even without one, one interval in twenty excludes 0.",
     "p: Wilcoxon's signed-rank test of the paired differences, adjusted by Holm over the variants "
     f"of the benchmark; not testable with fewer than {N_PAIRS} seeds.",
-    "Change: relative to the suite's reference, mean over tasks, at the selected knob value of both.",
+    "Change: relative to the mean over seeds of the suite's reference, mean over tasks, at the selected knob "
+    "value of both.",
 )
 ANCHORS = (
     "Published figures that this suite must reproduce before its other numbers count, in percent. An "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -69,14 +70,17 @@ def task_changes(
 ) -> pd.Series:
     """Mean over tasks of a metric's relative change, per seed; knob values selected for ``criterion``.
 
-    Of the gap's own change, tasks that tell nothing about it are left out. NaN if that leaves none.
+    Relative to the reference's mean over seeds: a single seed's gap may be near 0, and ratios to single
+    gaps are above 0 on average where nothing changes. Of the gap's own change, tasks that tell nothing
+    about it are left out. NaN if that leaves none.
     """
     after, before = (evidence.tasks(benchmark, name, criterion, metric) for name in (method, reference))
     after, before = after.align(before, join="inner", axis=0)
     before = before.reindex(columns=after.columns)
     left_out = evidence.left_out(benchmark, reference, criterion) if metric == criterion else {}
     kept = ~after.columns.isin(list(left_out))
-    changes = mean_relative_change(after.to_numpy()[:, kept], before.to_numpy()[:, kept])
+    scale = before.mean(skipna=False)
+    changes = mean_relative_change((scale + (after - before)).to_numpy()[:, kept], scale.to_numpy()[kept])
     return pd.Series(changes, index=after.index)
 
 
@@ -112,14 +116,39 @@ def levelling_down(
     Both are summed over the cells of `fairmt.metrics.benefits` in which two groups can be compared, tasks and
     benchmarks; the best-served group of a cell is that of ``reference``, and a gap is the highest minus the
     lowest benefit. Tasks that tell nothing about the gap are left out. 0 is levelling up, 1 pure levelling
-    down.
+    down; noise adds to both sums, see `retraining_share`.
     """
+    after = functools.partial(evidence.benefits, method=method, criterion=criterion)
+    return _levelling_share(evidence, benchmarks, method, reference, criterion, after)
+
+
+def retraining_share(
+    evidence: Evidence, benchmarks: Sequence[str], reference: str, criterion: str
+) -> pd.Series:
+    """What `levelling_down` reads of the reference itself, each seed against the next: noise alone."""
+
+    def after(benchmark: str) -> pd.DataFrame:
+        own = evidence.benefits(benchmark, reference, criterion)
+        seeds = own.index.unique("seed")
+        return own.rename(index=dict(zip(seeds, np.roll(seeds, 1), strict=True)), level="seed")
+
+    return _levelling_share(evidence, benchmarks, reference, reference, criterion, after)
+
+
+def _levelling_share(
+    evidence: Evidence,
+    benchmarks: Sequence[str],
+    method: str,
+    reference: str,
+    criterion: str,
+    benefits_after: Callable[[str], pd.DataFrame],
+) -> pd.Series:
     lost, closed = [], []
     for benchmark in benchmarks:
         before = evidence.benefits(benchmark, reference, criterion)
         nothing = list(evidence.left_out(benchmark, reference, criterion))
         before = before.drop(nothing, level="task", errors="ignore").dropna(thresh=2)
-        after = evidence.benefits(benchmark, method, criterion).reindex_like(before)
+        after = benefits_after(benchmark).reindex_like(before)
         # A method may favour another group than the reference does: that is its gap all the same.
         gap_before, gap_after = (frame.max(axis=1) - frame.min(axis=1) for frame in (before, after))
         best = before.eq(before.max(axis=1), axis=0)

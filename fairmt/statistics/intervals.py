@@ -106,14 +106,15 @@ def interquartile_mean(values: Sequence[float] | np.ndarray, confidence: float =
     n = sample.size
     if not n or np.isnan(sample).any():
         return Interval(math.nan, math.nan, math.nan, n)
-    from scipy.stats import trim_mean
-    from scipy.stats.mstats import trimmed_stde
-
-    mean = float(trim_mean(sample, 0.25))
+    cut = n // 4
+    middle = np.sort(sample)[cut : n - cut]
+    mean, left = float(middle.mean()), middle.size
     if n < 4:
         return Interval(mean, math.nan, math.nan, n)
-    degrees = n - 2 * (n // 4) - 1
-    half = _t_quantile((1 + confidence) / 2, degrees) * float(trimmed_stde(sample, limits=(0.25, 0.25)))
+    # Of the share that is cut, which is a quarter only if n is a multiple of four.
+    winsorised = np.clip(sample, middle[0], middle[-1])
+    error = math.sqrt(np.square(winsorised - winsorised.mean()).sum() / (left * (left - 1)))
+    half = _t_quantile((1 + confidence) / 2, left - 1) * error
     return Interval(mean, mean - half, mean + half, n)
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from fairmt.fairness.aggregation import LEAK, VIOLATIONS, Constraint, violations
+from fairmt.fairness.aggregation import LEAK, VIOLATIONS, Constraint, standard_errors, violations
 from fairmt.fairness.disparity import Cell, Cells, Sums
 from fairmt.fairness.pools import POWER
 from fairmt.fairness.running import RunningMeans
@@ -199,6 +199,20 @@ def test_a_task_with_nothing_to_compare_in_the_warm_up_joins_later():
     assert np.abs(found.weights[0, 1]).sum() > 0
 
 
+@pytest.mark.parametrize("one_sided", [True, False])
+@pytest.mark.parametrize("deviations", [[1.0, 1.0], [0.5, 2.0], [1.0, 0.3, 2.0]])
+def test_standard_errors_are_those_of_the_differences_from_the_reference(deviations, one_sided):
+    """Of independent normal means around values so far apart that the best group is always the same."""
+    rng, noise = np.random.default_rng(0), np.square(deviations)
+    truth = 100.0 * np.arange(len(deviations))
+    means = truth + rng.normal(size=(20_000, len(deviations))) * deviations
+    reference = means[:, -1:] if one_sided else means.mean(1, keepdims=True)
+    found = standard_errors(
+        truth[None], noise[None], np.ones((1, len(deviations)), dtype=bool), np.array([one_sided])
+    )
+    np.testing.assert_allclose(found[0], (means - reference).std(0), rtol=0.02, atol=1e-12)
+
+
 def test_noise_alone_reads_about_the_floor():
     """Without any difference between groups, the value after the warm-up is mere noise."""
     rng = np.random.default_rng(0)
@@ -206,7 +220,7 @@ def test_noise_alone_reads_about_the_floor():
     for _ in range(100):
         step(constraint.running, sums_of(rng.normal(size=(64, 300)), np.arange(64) % 2, 2))
     value, floor = constraint.aggregate().values.item(), constraint.noise_floor().item()
-    assert 0.5 * floor < value < 1.2 * floor
+    assert value == pytest.approx(floor, rel=0.1)
     constraint.start_scales()
     assert constraint.scales.item() == pytest.approx(max(value, floor))
 

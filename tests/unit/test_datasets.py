@@ -232,9 +232,8 @@ def test_two_encodings_in_one_file_are_refused(name, tmp_path):
     WRITERS[name](tmp_path)
     path = tmp_path / dataset.files[0].name
     content = path.read_bytes()
-    place = content.rindex(
-        next(word for word in (b"White", b"Other", b"teacher", b"01-0") if word in content)
-    )
+    word = next((word for word in (b"White", b"Other", b"teacher", b"01-0") if word in content), b"")
+    place = content.rindex(word)
     path.write_bytes(content[:place] + b"caf\xe9" + content[place:])
     with pytest.raises(FairMTError, match=r"layout.*utf-8"):
         dataset.load(tmp_path, {})

@@ -75,13 +75,15 @@ def test_warm_up_is_exactly_plain_multi_task_learning():
     assert (fair[0].fair.constraint.scales != 1).all()
 
 
+@pytest.mark.parametrize("before", [1, 2], ids=["solving", "between solutions"])
 @pytest.mark.parametrize("criterion", ["eo", "dp"])
-def test_gradients_are_those_of_the_stated_direction(criterion):
+def test_gradients_are_those_of_the_stated_direction(criterion, before):
     """(sum_k alpha_k L_k + lambda C) / (1 + lambda), with C's gradient by the outputs."""
     method, model, optimizer = setup(
         criterion=criterion, warmup=0.025, rho=0.0, initial=0.7, reach=1e9, eta=0.0
     )
-    step(method, model, optimizer, data(seed=1))
+    for number in range(before):
+        step(method, model, optimizer, data(seed=1 + 2 * number))
     batch = data(seed=2)
     reference, reference_method = copy.deepcopy(model), copy.deepcopy(method)
     optimizer.zero_grad()

@@ -240,14 +240,26 @@ def test_the_program_alone_gives_a_common_descent_direction(multiplier):
     assert (multiplier > 0) == bool(constraint.norm() > 1e-4)
 
 
-def test_a_frozen_trunk_trains_the_heads_alone():
-    network, fair, _ = fresh()
-    network.trunk.requires_grad_(False)
-    optimizer = torch.optim.SGD(network.heads.parameters(), lr=0.1)
+@pytest.mark.parametrize(("every", "expected"), [(1, 11), (5, 3), (100, 1)])
+def test_the_program_is_solved_at_the_end_of_the_warm_up_and_every_few_steps_after(every, expected):
+    network, fair, optimizer = fresh(every=every)
+    solutions = []
+    geometry = fair.geometry
+    fair.geometry = lambda *args: solutions.append(fair.steps_done) or geometry(*args)
+    train(network, fair, optimizer, 16)
+    assert solutions == list(range(5, 16, every))
+    assert len(solutions) == expected
+
+
+@pytest.mark.parametrize("frozen", [("trunk",), ("trunk", "heads.labels"), ("heads.labels",)])
+def test_what_is_frozen_stays_and_the_rest_trains(frozen):
+    network, fair, optimizer = fresh()
+    for part in frozen:
+        network.get_submodule(part).requires_grad_(False)
     before = copy.deepcopy(network.state_dict())
     train(network, fair, optimizer, 12)
     moved = {name for name, value in network.state_dict().items() if not torch.equal(value, before[name])}
-    assert moved == {name for name in before if name.startswith("heads.")}
+    assert moved == {name for name in before if not name.startswith(frozen)}
 
 
 def _worker(rank, processes, folder):
@@ -290,6 +302,7 @@ def test_two_processes_take_the_steps_of_one(tmp_path):
     [
         ({"groups": 1}, "groups"),
         ({"warmup_steps": 0}, "warmup_steps"),
+        ({"every": 0}, "every"),
         ({"rho": 1.5}, "rho"),
         ({"eps": -3.0}, "eps"),
         ({"decay": -0.1}, "decay"),

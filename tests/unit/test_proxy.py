@@ -16,6 +16,7 @@ from fairmt.fairness.proxy import (
     head_blind,
     mgda_ub,
     preconditioned,
+    solve_present,
     solve_simplex_qp,
     task_weights,
 )
@@ -119,16 +120,35 @@ def test_the_proxy_direction_is_a_common_descent_direction(multiplier):
 
 
 def test_absent_tasks_leave_the_program():
-    q = np.diag([1.0, 0.0, 3.0])
-    weights = task_weights(q, np.zeros(3), np.array([True, False, True]), rho=1.0)
-    np.testing.assert_allclose(weights, [0.75, 0, 0.25])
-    assert task_weights(q, np.zeros(3), np.zeros(3, dtype=bool), rho=1.0).tolist() == [0, 0, 0]
+    q, present = np.diag([1.0, 0.0, 3.0]), np.array([True, False, True])
+    solution = solve_present(q, np.zeros(3), present)
+    np.testing.assert_allclose(task_weights(solution, present, rho=1.0), [0.75, 0, 0.25])
+    nobody = np.zeros(3, dtype=bool)
+    assert task_weights(solve_present(q, np.zeros(3), nobody), nobody, rho=1.0).tolist() == [0, 0, 0]
+
+
+def test_a_solution_is_shared_out_among_the_tasks_that_are_present_later():
+    """One that the program did not see counts as the mean of those that it saw."""
+    solution = solve_present(np.diag([1.0, 0.0, 3.0]), np.zeros(3), np.array([True, False, True]))
+    for present, expected in (
+        ([1, 1, 0], [0.6, 0.4, 0]),
+        ([0, 1, 1], [0, 2 / 3, 1 / 3]),
+        ([0, 0, 1], [0, 0, 1]),
+    ):
+        np.testing.assert_allclose(task_weights(solution, np.array(present) > 0, rho=1.0), expected)
+
+
+def test_a_task_that_the_program_left_out_still_trains_where_it_is_alone():
+    solution = solve_present(np.diag([1.0, 1.0]), np.array([0.0, 9.0]), np.array([True, True]))
+    np.testing.assert_allclose(solution, [1, 0])
+    assert task_weights(solution, np.array([False, True]), rho=1.0).tolist() == [0, 1]
 
 
 def test_rho_mixes_with_the_uniform_weights():
-    q, b, present = np.diag([1.0, 3.0]), np.zeros(2), np.ones(2, dtype=bool)
-    np.testing.assert_allclose(task_weights(q, b, present, rho=0.0), [0.5, 0.5])
-    np.testing.assert_allclose(task_weights(q, b, present, rho=0.5), [0.625, 0.375])
+    present = np.ones(2, dtype=bool)
+    solution = solve_present(np.diag([1.0, 3.0]), np.zeros(2), present)
+    np.testing.assert_allclose(task_weights(solution, present, rho=0.0), [0.5, 0.5])
+    np.testing.assert_allclose(task_weights(solution, present, rho=0.5), [0.625, 0.375])
 
 
 HEADS = {
