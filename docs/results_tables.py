@@ -114,8 +114,9 @@ def _tests(overall: pd.DataFrame) -> str:
 def _reference_at_their_rate(evidence: Evidence) -> str:
     """On how many benchmarks the reference misses its own limit at the learning rate of the other methods."""
     suite = evidence.context.suite
-    rows = evidence.rows(split="validation", metric="utility", method=[suite.reference])
-    rows = rows[rows["task"].eq("mean") & rows["attribute"].eq("") & rows["group"].eq("")]
+    rows = evidence.rows(
+        split="validation", metric="utility", method=suite.reference, task="mean", attribute="", group=""
+    )
     utility = rows.groupby(["benchmark", "knob_value"])["value"].mean().unstack()
     missed = utility[1.0] < utility.max(axis=1) * (1 - suite.selection["tolerance"])
     return (
