@@ -171,7 +171,7 @@ def fronts_table() -> str:
                     )
                     for wide in (gaps, utilities)
                 )
-                cells.append(f"{bracketed(gap)} ({bracketed(utility)})")
+                cells.append(f"{bracketed(float(gap))} ({bracketed(float(utility))})")
         table.append(cells)
     header = ["Benchmark", *(f"eps {value:g}" for value in FRONTS["fairmt_eo"])]
     header += [f"lam {value:g}" for value in FRONTS["diff_eodd"]]
