@@ -60,8 +60,11 @@ def select(
     Raises
     ------
     FairMTError
-        If a benchmark has no validation utility of the reference, or no attribute in ``attributes``.
+        If a benchmark has no validation utility of the reference, or no attribute in ``attributes``, if a
+        criterion is no metric of these rows, or if the tolerance is not from 0 to below 1.
     """
+    if not 0 <= tolerance < 1:
+        raise FairMTError(f"tolerance: expected a share of utility from 0 to below 1, found {tolerance}")
     headline = metrics[
         (metrics["split"] == "validation") & (metrics["task"] == "mean") & (metrics["group"] == "")
     ]
@@ -75,6 +78,8 @@ def select(
     attribute = headline["benchmark"].map(attributes)
     chosen = []
     for criterion in criteria:
+        if criterion not in set(headline["metric"]):
+            raise FairMTError(f"criteria: expected a metric that the rows have, found {criterion!r}")
         gaps = headline[(headline["metric"] == criterion) & (headline["attribute"] == attribute)]
         points = utility.merge(_seed_means(gaps, "validation_unfairness"), how="left", on=POINT)
         points["within_tolerance"] = points["validation_utility"] >= points["benchmark"].map(limits)

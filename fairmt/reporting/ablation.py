@@ -11,8 +11,9 @@ import pandas as pd
 from fairmt.config import Ablation
 from fairmt.reporting.context import Context
 from fairmt.reporting.evidence import Evidence
+from fairmt.reporting.front_leads import Box
 from fairmt.reporting.layout import BEST, DASH, Cell, Section, bracketed, percent
-from fairmt.reporting.measures import Box, task_changes
+from fairmt.reporting.measures import task_changes
 from fairmt.reporting.summary import SYMBOLS
 from fairmt.statistics import holm, paired_test, t_interval
 

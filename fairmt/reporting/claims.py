@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 import math
-from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pandas as pd
 
 from fairmt.config import Suite
 from fairmt.files import write_text
-from fairmt.methods.registry import read_cards
-from fairmt.reporting.claims_file import CLAIMS, read_claims_file
+from fairmt.reporting.claim import Claim, read_claims
+from fairmt.reporting.claims_file import CLAIMS
 from fairmt.reporting.context import Context, read_context
 from fairmt.reporting.csv_files import as_csv
 from fairmt.reporting.evidence import Evidence
 from fairmt.reporting.layout import Cell, Section, bracketed, markdown
 from fairmt.reporting.legends import filled
-from fairmt.reporting.measures import BY_TASK, MEASURES, Untestable, retraining_share
+from fairmt.reporting.measures import MEASURES
+from fairmt.reporting.measuring import Untestable
+from fairmt.reporting.remarks import remarks
 from fairmt.statistics import Interval, t_interval
 
 HOLDS, FAILS, UNTESTABLE = "holds", "fails", "cannot be tested here"
-# Regimes that keep every label there is; "natural" may lack some, but nothing says how many.
-_ALL_LABELS = {"full", "natural"}
 LEGEND = (
     "A claim holds if the measured mean over seeds, on the test split, reaches its bound within the "
     "tolerance. Intervals are 95 % t intervals over seeds; a verdict whose interval includes the bound is "
@@ -36,40 +34,6 @@ LEGEND = (
 )
 
 
-@dataclass(frozen=True)
-class Claim:
-    """One entry of ``config/claims.yaml``; see its schema for the fields."""
-
-    id: str
-    claim: str
-    source: str
-    command: str
-    how: str
-    measure: dict[str, Any]
-    tolerance: float
-
-    @property
-    def bound(self) -> str:
-        """The bound and the tolerance in words."""
-        side = "at_most" if "at_most" in self.measure else "at_least"
-        unit = MEASURES[self.measure["kind"]][1]
-        tolerance = f", tolerance {100 * self.tolerance:g}" if self.tolerance else ""
-        return f"{side.replace('_', ' ')} {bracketed(self.measure[side])} {unit}{tolerance}"
-
-    def accepts(self, value: float) -> bool:
-        """Whether a measured value reaches the bound within the tolerance."""
-        return self._excess(value) <= self.tolerance + 1e-12
-
-    def is_clear(self, interval: Interval) -> bool:
-        """Whether the whole interval lies on one side of the bound, tolerance included."""
-        return self.accepts(interval.low) == self.accepts(interval.high)
-
-    def _excess(self, value: float) -> float:
-        if "at_most" in self.measure:
-            return value - self.measure["at_most"]
-        return self.measure["at_least"] - value
-
-
 class Outcome(NamedTuple):
     """A claim with what was measured, per label ("" if there is one value), and the verdict."""
 
@@ -77,18 +41,6 @@ class Outcome(NamedTuple):
     measured: dict[str, Interval]
     verdict: str
     reason: str
-
-
-def read_claims(path: Path = CLAIMS) -> tuple[list[Claim], list[str]]:
-    """The claims, and the patterns of the methods that are no baselines.
-
-    Raises
-    ------
-    FairMTError
-        As `read_claims_file`, or if a method card is invalid.
-    """
-    content = read_claims_file(path, read_cards())
-    return [Claim(**entry) for entry in content["claims"]], content["own"]
 
 
 def write_claims(metrics: pd.DataFrame, suite: Suite, out: Path) -> None:
@@ -132,38 +84,7 @@ def judge(claim: Claim, evidence: Evidence) -> Outcome:
     if missing:
         return Outcome(claim, measured, UNTESTABLE, f"{' and '.join(missing)} could not be computed")
     holds = all(claim.accepts(interval.mean) for interval in measured.values())
-    return Outcome(claim, measured, HOLDS if holds else FAILS, "; ".join(_remarks(claim, measured, evidence)))
-
-
-def _remarks(claim: Claim, measured: dict[str, Interval], evidence: Evidence) -> list[str]:
-    """What a reader must know beside the verdict."""
-    remarks = []
-    if any(interval.n == 1 for interval in measured.values()):
-        remarks.append("one seed, no interval")
-    else:
-        unclear = [part for part, interval in measured.items() if not claim.is_clear(interval)]
-        remarks += [f"{part}{': ' if part else ''}the interval includes the bound" for part in unclear]
-    method, criterion = claim.measure["method"], claim.measure["criterion"]
-    outside = evidence.outside_tolerance(method, criterion)
-    if outside and claim.measure["kind"] != "hypervolume-difference":
-        remarks.append(f"no knob value of {method} is within the utility tolerance on {', '.join(outside)}")
-    reference = claim.measure.get("reference", evidence.context.suite.reference)
-    for name in evidence.context.benchmarks:
-        if claim.measure["kind"] in BY_TASK:
-            left_out = evidence.left_out(name, reference, criterion)
-            remarks += [f"left out: {task} on {name}, which {why}" for task, why in left_out.items()]
-        elif claim.measure["kind"] == "hypervolume-difference" and not evidence.has_headline(
-            name, reference, criterion
-        ):
-            remarks.append(f"left out: {name}, where a task has too few samples in a group")
-    if claim.measure["kind"] == "levelling-down":
-        # Without a gap that closes, as with one seed, noise has no share to add.
-        with suppress(Untestable):
-            noise = retraining_share(evidence, list(evidence.context.benchmarks), reference, criterion).mean()
-            remarks.append(
-                f"{reference} against its own other seeds reads {100 * noise:.0f} %, from noise alone"
-            )
-    return remarks
+    return Outcome(claim, measured, HOLDS if holds else FAILS, "; ".join(remarks(claim, measured, evidence)))
 
 
 def claims_table(outcomes: list[Outcome]) -> pd.DataFrame:
@@ -221,26 +142,15 @@ def once(table: pd.DataFrame) -> pd.DataFrame:
 
 def _measure(claim: Claim, evidence: Evidence) -> dict[str, Interval]:
     context, spec = evidence.context, claim.measure
-    method, reference = spec["method"], spec.get("reference", context.suite.reference)
+    method, reference = spec["method"], claim.reference(context)
     for name in (method, reference):
         if name not in context.suite.methods:
             raise Untestable(f"{name} is not in suite {context.suite.name}")
-    benchmarks = [
-        name
-        for name in context.benchmarks
-        if not {(name, method), (name, reference)} & set(context.unsupported)
-    ]
-    if not benchmarks:
+    if not claim.benchmarks(context):
         raise Untestable(f"no benchmark of suite {context.suite.name} fits {method} and {reference}")
-    parts = {"": benchmarks}
-    if spec.get("partial_labels"):
-        regimes = {name: context.benchmarks[name].supervision for name in benchmarks}
-        parts = {
-            regime: [name for name in benchmarks if regimes[name] == regime]
-            for regime in sorted(set(regimes.values()) - _ALL_LABELS)
-        }
-        if not parts:
-            raise Untestable(f"no benchmark of suite {context.suite.name} removes training labels")
+    parts = claim.parts(context)
+    if not parts:
+        raise Untestable(f"no benchmark of suite {context.suite.name} removes training labels")
     compute, _ = MEASURES[spec["kind"]]
     return {
         label: t_interval(compute(evidence, names, method, reference, spec["criterion"]).to_numpy())

@@ -10,7 +10,7 @@ import pandas as pd
 
 from fairmt.config import Suite
 from fairmt.reporting.evidence import Evidence
-from fairmt.reporting.measures import Box
+from fairmt.reporting.front_leads import Box
 from fairmt.statistics import N_PAIRS, Ranking, rank_methods
 
 

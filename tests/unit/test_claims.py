@@ -12,6 +12,7 @@ from reporting_frames import EFFECTS, make_context, make_metrics, make_suite, wi
 
 from fairmt.errors import FairMTError
 from fairmt.reporting import claims as module
+from fairmt.reporting.claim import read_claims
 from fairmt.reporting.claims import (
     FAILS,
     HOLDS,
@@ -19,10 +20,10 @@ from fairmt.reporting.claims import (
     claims_section,
     claims_table,
     judge_all,
-    read_claims,
     write_claims,
 )
 from fairmt.reporting.csv_files import as_csv, read_csv
+from fairmt.reporting.layout import bracketed
 
 CLAIM = {
     "id": "eo",
@@ -167,7 +168,51 @@ def test_a_cell_with_one_group_has_no_part_in_levelling_down(tmp_path):
     assert found.measured == expected.measured
 
 
-@pytest.mark.parametrize("kind", ["relative-change", "levelling-down"])
+@pytest.mark.parametrize(
+    ("utility", "best", "worst"),
+    # Gaps close by 4 points about the mean of the groups.
+    [(0.80, -0.02, 0.02), (0.82, 0.0, 0.04), (0.78, -0.04, 0.0)],
+)
+def test_who_pays_for_a_closed_gap(tmp_path, utility, best, worst):
+    suite = make_suite(benchmarks=("adult", "second"))
+    metrics = make_metrics(suite, effects={"fairmt_eo": (utility, 0.14, 0.06, 0.0)})
+    for kind, change in (("best-served-change", best), ("worst-served-change", worst)):
+        outcome = outcome_of(tmp_path, metrics, make_context(suite), kind=kind, at_most=None, at_least=0.0)
+        assert outcome.measured[""].mean == pytest.approx(change)
+        assert outcome.verdict == (HOLDS if change >= 0 else FAILS)
+
+
+@pytest.mark.parametrize("kind", ["best-served-change", "worst-served-change"])
+def test_retraining_neither_lifts_nor_degrades_who_was_served_best_or_worst(tmp_path, kind):
+    """The best group of a seed falls in every other seed, if it is the best by luck."""
+    suite = make_suite(methods=("mtl_erm", "fairmt_eo", "constant"), seeds=5)
+    metrics = make_metrics(suite, noise=0.0, effects={"fairmt_eo": EFFECTS["mtl_erm"]})
+    benefits = metrics[metrics["metric"] == "benefit y=1"]
+    cells = [benefits.assign(metric=f"benefit y={cell}", value=0.8) for cell in range(400)]
+    noisy = pd.concat([metrics.drop(benefits.index), *cells], ignore_index=True)
+    rows = noisy["metric"].str.startswith("benefit")
+    noisy.loc[rows, "value"] += 0.05 * np.random.default_rng(0).standard_normal(rows.sum())
+    measure = {"kind": kind, "at_most": None, "at_least": 0.0}
+    interval = outcome_of(tmp_path, noisy, make_context(suite), **measure).measured[""]
+    # The higher of two such benefits is .028 above their mean.
+    assert abs(interval.mean) < 0.004
+
+
+def test_one_seed_does_not_say_who_is_served_best(tmp_path):
+    suite = make_suite(seeds=1)
+    outcome = outcome_of(
+        tmp_path,
+        make_metrics(suite),
+        make_context(suite),
+        kind="best-served-change",
+        at_least=0.0,
+        at_most=None,
+    )
+    assert outcome.verdict == UNTESTABLE
+    assert outcome.reason.startswith("mtl_erm has one seed")
+
+
+@pytest.mark.parametrize("kind", ["relative-change", "levelling-down", "best-served-change"])
 def test_tasks_whose_gap_is_within_chance_are_left_out_and_named(tmp_path, kind):
     suite = make_suite()
     metrics = make_metrics(suite, noise=0.0)
@@ -231,6 +276,19 @@ def test_hypervolume_difference_of_a_dominating_method_is_positive(tmp_path):
     assert reverse.verdict == FAILS
 
 
+def test_the_front_near_the_reference_is_remarked(tmp_path):
+    """Fair points that cost more than 5 % of utility count on the whole, and not there."""
+    suite, measure = make_suite(), {"reference": "diff_dp", "at_most": None, "at_least": 0.0}
+    near = "of what costs at most 5 % of mtl_erm's utility: "
+    for utility in (0.80, 0.755):
+        metrics = make_metrics(suite, noise=0.0, effects={"fairmt_eo": (utility, 0.14, 0.06, 0.5)})
+        outcome = outcome_of(tmp_path, metrics, make_context(suite), kind="hypervolume-difference", **measure)
+        whole = bracketed(*outcome.measured[""][:3])
+        # Of the points (.79, .09), (.78, .081), (.77, .0729) the middle one covers .263 of their box.
+        assert f"{near}{whole if utility == 0.80 else '−26.3 [−26.3, −26.3]'} %" in outcome.reason
+        assert outcome.verdict == HOLDS
+
+
 def test_absorption_change_is_that_of_the_selected_knob_value(tmp_path):
     """Of mtl_erm the first of three equal ones; of fairmt_eo the second: the third costs too much."""
     suite = make_suite(benchmarks=("adult", "second"))
@@ -252,6 +310,10 @@ def test_partial_labels_are_measured_per_regime(tmp_path):
     metrics = make_metrics(suite)
     partial = outcome_of(tmp_path, metrics, make_context(suite, "mcar 50 %"), partial_labels=True)
     assert list(partial.measured) == ["mcar 50 %"]
+    assert (
+        partial.reason
+        == "every benchmark of the suite removes labels: the same as the change over all of them"
+    )
     for regime in ("full", "natural"):
         outcome = outcome_of(tmp_path, metrics, make_context(suite, regime), partial_labels=True)
         assert outcome.verdict == UNTESTABLE

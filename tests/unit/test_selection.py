@@ -140,3 +140,15 @@ def test_errors_name_the_benchmark():
         chosen(long_form(FAIR))
     with pytest.raises(FairMTError, match=r"attributes: .*'adult'"):
         chosen(long_form(ERM), attributes={"compas": "sex"})
+
+
+def test_what_no_rows_can_answer_is_an_error():
+    metrics = long_form(ERM + FAIR)
+    with pytest.raises(
+        FairMTError, match="criteria: expected a metric that the rows have, found 'delta_eodd'"
+    ):
+        chosen(metrics, criteria=("delta_eodd",))
+    with pytest.raises(
+        FairMTError, match="tolerance: expected a share of utility from 0 to below 1, found 5"
+    ):
+        chosen(metrics, tolerance=5)

@@ -1,0 +1,97 @@
+"""How far a method's front is ahead of another's: hypervolumes, as shares of the box that fronts span."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from fairmt.reporting.evidence import Evidence
+from fairmt.reporting.measuring import Untestable, mean_over
+from fairmt.statistics import hypervolume
+
+NEAR = 0.05
+"""Share of the reference's utility that `near_difference` lets a front cost."""
+
+
+class Box(NamedTuple):
+    """What fronts span; its worst corner is the reference point of their hypervolumes."""
+
+    utility: tuple[float, float]
+    gap: tuple[float, float]
+
+    @classmethod
+    def around(cls, points: pd.DataFrame, criterion: str) -> Box:
+        """The smallest box that holds the points of all fronts."""
+        ends = [(float(points[name].min()), float(points[name].max())) for name in ("utility", criterion)]
+        return cls(*ends)
+
+    def shares(self, front: pd.DataFrame, criterion: str) -> pd.Series:
+        """Hypervolume of a front as a share of the box, per seed; NaN if the box has no area."""
+        worst = (self.utility[0], self.gap[1])
+        area = (self.utility[1] - self.utility[0]) * (self.gap[1] - self.gap[0])
+        seed_of, utility, gap = (
+            column.to_numpy()
+            for column in (front.index.get_level_values("seed"), front["utility"], front[criterion])
+        )
+        seeds = np.unique(seed_of)
+        volumes = [
+            hypervolume(utility[own], gap[own], reference=worst)
+            for own in (seed_of == seed for seed in seeds)
+        ]
+        return pd.Series(volumes, index=seeds, dtype=float) / (area if area > 0 else np.nan)
+
+
+def hypervolume_difference(
+    evidence: Evidence, benchmarks: Sequence[str], method: str, reference: str, criterion: str
+) -> pd.Series:
+    """Mean over benchmarks of the lead in hypervolume, as a share of the box that both fronts span.
+
+    The box reaches from the worst utility and the worst gap of the two methods, the reference point,
+    to the best ones, over all knob values and seeds. Benchmarks on which the mean gap cannot be measured
+    are left out.
+    """
+    return _front_lead(evidence, benchmarks, method, reference, criterion, near=False)
+
+
+def near_difference(
+    evidence: Evidence, benchmarks: Sequence[str], method: str, reference: str, criterion: str
+) -> pd.Series:
+    """`hypervolume_difference` of what costs at most `NEAR` of the utility of the suite's reference.
+
+    The worst utility that counts is so much below the mean of the reference's selected knob value.
+    Benchmarks on which neither method has a point as good are left out.
+    """
+    return _front_lead(evidence, benchmarks, method, reference, criterion, near=True)
+
+
+def _front_lead(
+    evidence: Evidence,
+    benchmarks: Sequence[str],
+    method: str,
+    reference: str,
+    criterion: str,
+    *,
+    near: bool,
+) -> pd.Series:
+    measured = [name for name in benchmarks if evidence.has_headline(name, reference, criterion)]
+    if not measured:
+        raise Untestable("the mean gap over tasks cannot be measured on any benchmark")
+    plain = evidence.context.suite.reference
+    leads = {}
+    for benchmark in measured:
+        fronts = [evidence.front(benchmark, name, criterion) for name in (method, reference)]
+        points = pd.concat(fronts)
+        if near:
+            lowest = (1 - NEAR) * evidence.mean(benchmark, plain, criterion, "utility").mean()
+            points = points[points["utility"] >= lowest]
+            if points.empty:
+                continue
+        box = Box.around(points, criterion)
+        after, before = (box.shares(front, criterion) for front in fronts)
+        leads[benchmark] = after - before
+    if not leads:
+        raise Untestable(f"no utility of {method} or {reference} is within {100 * NEAR:g} % of {plain}'s")
+    return mean_over(leads)

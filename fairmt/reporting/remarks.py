@@ -1,0 +1,65 @@
+"""What a reader must know beside the verdict on a claim."""
+
+from __future__ import annotations
+
+import math
+from contextlib import suppress
+
+from fairmt.reporting.claim import Claim
+from fairmt.reporting.evidence import Evidence
+from fairmt.reporting.front_leads import NEAR, near_difference
+from fairmt.reporting.layout import bracketed
+from fairmt.reporting.measures import BY_TASK, MEASURES
+from fairmt.reporting.measuring import Untestable
+from fairmt.reporting.served import retraining_share
+from fairmt.statistics import Interval, t_interval
+
+UNCERTAIN = "the interval includes the bound"
+
+
+def remarks(claim: Claim, measured: dict[str, Interval], evidence: Evidence) -> list[str]:
+    """What a reader must know beside the verdict."""
+    found = []
+    if any(interval.n == 1 for interval in measured.values()):
+        found.append("one seed, no interval")
+    else:
+        unclear = [part for part, interval in measured.items() if not claim.is_clear(interval)]
+        found += [f"{part}{': ' if part else ''}{UNCERTAIN}" for part in unclear]
+    method, criterion = claim.measure["method"], claim.measure["criterion"]
+    outside = evidence.outside_tolerance(method, criterion)
+    if outside and claim.measure["kind"] != "hypervolume-difference":
+        found.append(f"no knob value of {method} is within the utility tolerance on {', '.join(outside)}")
+    reference = claim.reference(evidence.context)
+    for name in evidence.context.benchmarks:
+        if claim.measure["kind"] in BY_TASK:
+            left_out = evidence.left_out(name, reference, criterion)
+            found += [f"left out: {task} on {name}, which {why}" for task, why in left_out.items()]
+        elif claim.measure["kind"] == "hypervolume-difference" and not evidence.has_headline(
+            name, reference, criterion
+        ):
+            found.append(f"left out: {name}, where a task has too few samples in a group")
+    return found + _comparisons(claim, evidence)
+
+
+def _comparisons(claim: Claim, evidence: Evidence) -> list[str]:
+    """What the measured value has to be compared with."""
+    context, spec = evidence.context, claim.measure
+    plain, reference = context.suite.reference, claim.reference(context)
+    benchmarks = claim.benchmarks(context)
+    found = []
+    if spec.get("partial_labels") and list(claim.parts(context).values()) == [benchmarks]:
+        found.append("every benchmark of the suite removes labels: the same as the change over all of them")
+    # With one seed no gap closes by noise; fronts may lie far from the reference.
+    with suppress(Untestable):
+        if spec["kind"] == "levelling-down":
+            noise = retraining_share(evidence, benchmarks, reference, spec["criterion"]).mean()
+            found.append(f"{plain} against its own other seeds reads {100 * noise:.0f} %, from noise alone")
+        if spec["kind"] == "hypervolume-difference":
+            near = near_difference(evidence, benchmarks, spec["method"], reference, spec["criterion"])
+            lead = t_interval(near.to_numpy())
+            if not math.isnan(lead.mean):
+                found.append(
+                    f"of what costs at most {100 * NEAR:g} % of {plain}'s utility: "
+                    f"{bracketed(*lead[:3])} {MEASURES[spec['kind']][1]}"
+                )
+    return found
