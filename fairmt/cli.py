@@ -443,18 +443,18 @@ def _adopt(options: argparse.Namespace) -> None:
 
 def _table(options: argparse.Namespace) -> None:
     from fairmt.reporting.tables import write_tables
-    from fairmt.results import read_results
+    from fairmt.results import read_processors, read_results
 
     suite, metrics, folder = read_results(options.suite)
-    write_tables(metrics, suite, folder / "tables")
+    write_tables(metrics, suite, folder / "tables", read_processors(options.suite))
 
 
 def _figure(options: argparse.Namespace) -> None:
     from fairmt.reporting.figures import write_figures
-    from fairmt.results import read_results
+    from fairmt.results import read_processors, read_results
 
     suite, metrics, folder = read_results(options.suite)
-    write_figures(metrics, suite, folder / "figures")
+    write_figures(metrics, suite, folder / "figures", read_processors(options.suite))
 
 
 def _claims(options: argparse.Namespace) -> None:

@@ -155,6 +155,22 @@ def unpack_suite(name: str) -> tuple[list[Path], int]:
     return written, left
 
 
+def read_processors(name: str) -> dict[tuple[str, str], frozenset[str]]:
+    """Names of the processors that a suite's runs were made on, by benchmark and method.
+
+    Raises
+    ------
+    FairMTError
+        If the suite has no provenance, or a broken one.
+    """
+    evaluations = read_json(RESULTS / name / "provenance.json", "restore it from git").get("evaluations", {})
+    found: dict[tuple[str, str], frozenset[str]] = {}
+    for file, part in evaluations.items():
+        benchmark, method, _ = file.split("/")
+        found[benchmark, method] = frozenset(part["processors"])
+    return found
+
+
 def place(evaluation: Path) -> str:
     """What a suite's provenance calls an evaluation: ``<benchmark>/<method>/<digest>``."""
     return "/".join([*evaluation.parts[-3:-1], evaluation.stem])

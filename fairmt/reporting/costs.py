@@ -24,7 +24,8 @@ def cost_table(evidence: Evidence) -> pd.DataFrame:
     DataFrame
         Columns benchmark, method, runs; step_seconds, step_cpu_seconds, wall_seconds, peak_memory_mb and
         parameters: the mean over seeds of the mean over knob values, with ``_low`` and ``_high`` of its t
-        interval; and relative_step_time, over the reference's on the same benchmark.
+        interval; and relative_step_time, over the reference's on the same benchmark, NaN if the runs of both
+        were not all made on one kind of processor.
     """
     rows = evidence.rows(split=TRAINING, metric=COSTS, method=evidence.context.competitors)
     keys = ["benchmark", "method"]
@@ -42,9 +43,11 @@ def cost_table(evidence: Evidence) -> pd.DataFrame:
     reference = table[table["method"] == evidence.context.suite.reference].set_index("benchmark")[
         "step_seconds"
     ]
-    return table.assign(
-        relative_step_time=table["step_seconds"] / reference.reindex(table["benchmark"]).to_numpy()
-    )
+    comparable = [
+        evidence.same_processor(*slot) for slot in zip(table["benchmark"], table["method"], strict=True)
+    ]
+    relative = table["step_seconds"] / reference.reindex(table["benchmark"]).to_numpy()
+    return table.assign(relative_step_time=relative.where(comparable))
 
 
 def cost_sections(table: pd.DataFrame, context: Context) -> list[Section]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from functools import cached_property
 
@@ -34,11 +34,14 @@ class Evidence:
     context : Context
     own : sequence of str
         Patterns of the methods that are no baselines.
+    processors : mapping
+        Where the runs were made, see `fairmt.results.read_processors`; empty if nobody asks for times.
     """
 
     metrics: pd.DataFrame
     context: Context
     own: Sequence[str] = ()
+    processors: Mapping[tuple[str, str], Collection[str]] = field(default_factory=dict)
 
     def rows(self, **wanted: str | Collection[str]) -> pd.DataFrame:
         """Some of the metrics' rows, see `fairmt.reporting.rows.rows_where`."""
@@ -109,6 +112,11 @@ class Evidence:
         """Whether the mean of a gap over tasks can be measured, which one unmeasured task prevents."""
         gaps = self.tasks(benchmark, reference, criterion, criterion)
         return gaps.empty or not gaps.isna().all().any()
+
+    def same_processor(self, benchmark: str, method: str) -> bool:
+        """Whether the runs of a method and of the reference were made on one kind, or no known kind."""
+        names = [self.processors.get((benchmark, one), ()) for one in (method, self.context.suite.reference)]
+        return len({name for some in names for name in some}) <= 1
 
     def benefits(self, benchmark: str, method: str, criterion: str) -> pd.DataFrame:
         """Benefit of each group of the training attribute: rows (seed, task, cell), a column per group."""

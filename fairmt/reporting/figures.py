@@ -5,16 +5,17 @@ Drawn with the Agg backend and without dates, so that the same metrics give the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from fairmt.config import Suite
 from fairmt.files import atomic
-from fairmt.reporting.context import Context, read_context
+from fairmt.reporting.context import read_context
 from fairmt.reporting.drawn import Page, drawn_methods
 from fairmt.reporting.evidence import Evidence
 from fairmt.reporting.names import figure_pages
@@ -37,7 +38,12 @@ _STYLE = {
 }
 
 
-def write_figures(metrics: pd.DataFrame, suite: Suite, out: Path) -> list[Path]:
+def write_figures(
+    metrics: pd.DataFrame,
+    suite: Suite,
+    out: Path,
+    processors: Mapping[tuple[str, str], Collection[str]] = MappingProxyType({}),
+) -> list[Path]:
     """Write every figure of a suite as ``<name>.png`` (200 dpi) and ``<name>.pdf``.
 
     Parameters
@@ -47,6 +53,8 @@ def write_figures(metrics: pd.DataFrame, suite: Suite, out: Path) -> list[Path]:
     suite : Suite
     out : Path
         Folder, created if need be.
+    processors : mapping
+        See `fairmt.results.read_processors`; without, all runs count as made on one.
 
     Returns
     -------
@@ -58,11 +66,11 @@ def write_figures(metrics: pd.DataFrame, suite: Suite, out: Path) -> list[Path]:
     FairMTError
         If a benchmark or a method of the suite is unknown.
     """
-    return save_figures(metrics, read_context(suite), out)
+    return save_figures(Evidence(metrics, read_context(suite), processors=processors), out)
 
 
-def save_figures(metrics: pd.DataFrame, context: Context, out: Path) -> list[Path]:
-    """As `write_figures`, with the context at hand."""
+def save_figures(evidence: Evidence, out: Path) -> list[Path]:
+    """As `write_figures`, with the evidence at hand."""
     from fairmt.reporting.curves import draw_missing
     from fairmt.reporting.differences import draw_ablation
     from fairmt.reporting.dumbbells import draw_groups
@@ -80,10 +88,9 @@ def save_figures(metrics: pd.DataFrame, context: Context, out: Path) -> list[Pat
         "runtime": draw_runtime,
         "training": draw_training,
     }
-    evidence, written = Evidence(metrics, context), []
-    drawn = drawn_methods(evidence)
+    drawn, written = drawn_methods(evidence), []
     with _drawing():
-        for name, kind, parts in figure_pages(context.suite):
+        for name, kind, parts in figure_pages(evidence.context.suite):
             figure = drawings[kind](evidence, Page(parts, drawn))
             # Lay out once, for both formats.
             engine = figure.get_layout_engine()

@@ -55,8 +55,8 @@ COSTS = (
     "predictions; memory: largest resident memory of the process, without a GPU's; parameters: of the "
     "network and of the method, frozen ones included.",
     "Times depend on the machine and on what else it does; the report's provenance names the "
-    "processors. Where they are several, relative times tell little; benchmarks/step_time.py times all "
-    "methods side by side.",
+    "processors. A method has no relative time where its runs and the reference's were not all made "
+    "on one kind; benchmarks/step_time.py times all methods side by side.",
 )
 ABLATION = (
     "Hypervolume: the area between a method's front of utility and gap, over all its knob values, "

@@ -29,7 +29,7 @@ def runtime_points(evidence: Evidence) -> pd.DataFrame:
     -------
     DataFrame
         Columns benchmark, criterion, method, x (step time over the reference's), y (gap in percent) and
-        y_error, half of its 95 % t interval; methods without a measured step time have none.
+        y_error, half of its 95 % t interval; methods without a relative step time have none.
     """
     keys = ["benchmark", "criterion", "method"]
     rows = headline(evidence.selected, evidence.context)
@@ -66,8 +66,9 @@ def draw_runtime(evidence: Evidence, page: Page) -> Figure:
     figure.legend(handles=handles, loc="outside lower center", ncols=6, frameon=False)
     reference = evidence.context.suite.reference
     figure.suptitle(
-        f"Step time over {reference}'s and the gap at the selected knob value, test split,\n"
-        "mean and 95 % t interval over seeds; lower left is better" + others_note(evidence, page),
+        f"Step time over {reference}'s, if one kind of processor made both, and the gap at the selected\n"
+        "knob value, test split, mean and 95 % t interval over seeds; lower left is better"
+        + others_note(evidence, page),
         fontsize=8,
     )
     return figure

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 import pandas as pd
@@ -38,7 +39,12 @@ class Table(NamedTuple):
         return legends.filled(self.legend, context)
 
 
-def write_tables(metrics: pd.DataFrame, suite: Suite, out: Path) -> list[Path]:
+def write_tables(
+    metrics: pd.DataFrame,
+    suite: Suite,
+    out: Path,
+    processors: Mapping[tuple[str, str], Collection[str]] = MappingProxyType({}),
+) -> list[Path]:
     """Write every table of a suite as ``<name>.md``, ``<name>.csv`` and ``<name>.tex``.
 
     Parameters
@@ -48,6 +54,8 @@ def write_tables(metrics: pd.DataFrame, suite: Suite, out: Path) -> list[Path]:
     suite : Suite
     out : Path
         Folder, created if need be.
+    processors : mapping
+        See `fairmt.results.read_processors`; without, all runs count as made on one.
 
     Returns
     -------
@@ -59,7 +67,7 @@ def write_tables(metrics: pd.DataFrame, suite: Suite, out: Path) -> list[Path]:
     FairMTError
         If a benchmark or a method of the suite is unknown.
     """
-    evidence, written = Evidence(metrics, read_context(suite)), []
+    evidence, written = Evidence(metrics, read_context(suite), processors=processors), []
     for name, table in tables_of(suite).items():
         frame = table.build(evidence)
         sections = table.sections(frame, evidence.context)

@@ -211,7 +211,7 @@ def test_files_are_the_same_twice(tmp_path, monkeypatch):
     written = []
     for name in "ab":
         paths = write_tables(metrics, suite, tmp_path / name)
-        written.append(paths + save_figures(metrics, make_context(suite), tmp_path / name))
+        written.append(paths + save_figures(Evidence(metrics, make_context(suite)), tmp_path / name))
     assert {path.stem for path in written[0]} == {*table_names(suite), *figure_names(suite)}
     assert [path.read_bytes() for path in written[0]] == [path.read_bytes() for path in written[1]]
 

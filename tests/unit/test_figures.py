@@ -65,8 +65,8 @@ def test_a_change_is_clear_if_its_paired_interval_excludes_zero():
 def test_bytes_are_the_same_twice(tmp_path):
     suite = make_suite(methods=("mtl_erm", "fairmt_eo", "oracle"))
     metrics, context = make_metrics(suite), make_context(suite)
-    first = save_figures(metrics, context, tmp_path / "a")
-    second = save_figures(metrics, context, tmp_path / "b")
+    first = save_figures(Evidence(metrics, context), tmp_path / "a")
+    second = save_figures(Evidence(metrics, context), tmp_path / "b")
     names = ("fronts", "groups", "training", "runtime")
     assert [path.name for path in first] == [f"{name}.{end}" for name in names for end in ("png", "pdf")]
     assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
@@ -77,7 +77,7 @@ def test_bytes_are_the_same_twice(tmp_path):
 def test_one_method_one_seed_and_missing_metrics_are_drawn(tmp_path, missing):
     suite = make_suite(methods=("mtl_erm",), seeds=1)
     metrics = without(make_metrics(suite), missing)
-    assert all(path.stat().st_size for path in save_figures(metrics, make_context(suite), tmp_path))
+    assert all(path.stat().st_size for path in save_figures(Evidence(metrics, make_context(suite)), tmp_path))
 
 
 def test_styles_are_distinct_and_do_not_depend_on_the_suite():
@@ -163,5 +163,5 @@ def test_every_figure_of_many_methods_and_benchmarks_is_drawn(tmp_path):
     metrics = make_metrics(suite, effects=extra)
     # Not every method has results on every benchmark.
     metrics = metrics[(metrics["method"] != "method_01") | (metrics["benchmark"] != "two")]
-    written = save_figures(metrics, make_context(suite), tmp_path)
+    written = save_figures(Evidence(metrics, make_context(suite)), tmp_path)
     assert {"fronts_2.png", "ranks.png", "missing.png", "groups_3.pdf"} <= {path.name for path in written}

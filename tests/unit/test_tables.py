@@ -394,6 +394,16 @@ def test_costs_are_means_over_knob_values_then_seeds():
     assert (cells["Step, ms"].text, cells["Parameters"].text) == ("6.00 ± 0.00", "1,000")
 
 
+def test_times_of_different_processors_are_not_compared():
+    suite = make_suite()
+    context, metrics = make_context(suite), make_metrics(suite)
+    made_on = {("adult", "mtl_erm"): ["A"], ("adult", "diff_dp"): ["A"], ("adult", "fairmt_eo"): ["A", "B"]}
+    table = cost_table(Evidence(metrics, context, processors=made_on))
+    assert row_of(table, method="diff_dp")["relative_step_time"] == pytest.approx(1.0)
+    assert math.isnan(row_of(table, method="fairmt_eo")["relative_step_time"])
+    assert not math.isnan(row_of(table, method="fairmt_eo")["step_seconds"])
+
+
 def test_costs_that_nobody_measured_are_said_to_be_missing():
     suite = make_suite()
     context, metrics = make_context(suite), make_metrics(suite)
