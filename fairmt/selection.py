@@ -34,8 +34,9 @@ def select(
 
     Taken is the lowest unfairness among the knob values whose utility is within ``tolerance`` of the
     best one of ``reference``; where there is none, or none whose unfairness is known, the highest
-    utility. Both are means over tasks and then over seeds; a mean with a NaN is NaN. Equal knob
-    values are told apart by higher utility, then by the smaller value.
+    utility. Both are means over tasks and then over seeds; a mean with a NaN is NaN, and nothing is within
+    the tolerance of a reference that is NaN. Equal knob values are told apart by higher utility, then by
+    the smaller value.
 
     Parameters
     ----------
@@ -60,7 +61,7 @@ def select(
     Raises
     ------
     FairMTError
-        If a benchmark has no validation utility of the reference, or no attribute in ``attributes``, if a
+        If a benchmark has no validation rows of the reference, or no attribute in ``attributes``, if a
         criterion is no metric of these rows, or if the tolerance is not from 0 to below 1.
     """
     if not 0 <= tolerance < 1:

@@ -90,9 +90,9 @@ class Workflow:
 
     @cached_property
     def description_digest(self) -> str:
-        """Digest of what tables, figures and claims rest on beside the metrics: how to select, and titles."""
-        titles = {name: self.cards[name].title for name in self.suite.methods}
-        return hash8(asdict(self.suite), self.benchmarks, titles)
+        """Digest of what tables, figures and claims rest on beside the metrics: selection, and cards."""
+        cards = {name: (self.cards[name].title, self.cards[name].needs) for name in self.suite.methods}
+        return hash8(asdict(self.suite), self.benchmarks, cards)
 
     # Patterns
 

@@ -67,7 +67,7 @@ def find_groups(table: pa.Table, used: Collection[str]) -> list[tuple[str, ...]]
     free = [name for name in table.column_names if name not in used]
     found: list[tuple[str, ...]] = [(name,) for name in free if _looks_like_groups(table, name)]
     if not found:
-        others = ", ".join(f"{name} ({n_distinct(table, name)})" for name in free)
+        others = ", ".join(f"{name} ({_described(table, name)})" for name in free)
         raise FairMTError(
             f"no column of groups: expected one of 2 to {FEW} distinct values that belongs to no task, found "
             f"{others or 'no further column'}; say which with --group COLUMN"
@@ -79,6 +79,13 @@ def _looks_like_groups(table: pa.Table, name: str) -> bool:
     try:
         if not 2 <= n_distinct(table, name) <= FEW:
             return False
-    except FairMTError:  # dates and other things that are neither words nor numbers
+        return is_string(table, name) or is_whole(numbers(table, name))
+    except FairMTError:  # dates, infinite numbers and other things that are neither words nor numbers
         return False
-    return is_string(table, name) or is_whole(numbers(table, name))
+
+
+def _described(table: pa.Table, name: str) -> str:
+    try:
+        return str(n_distinct(table, name))
+    except FairMTError:
+        return str(table.schema.field(name).type)

@@ -11,7 +11,7 @@ import pandas as pd
 from fairmt.config import Ablation
 from fairmt.reporting.context import Context
 from fairmt.reporting.evidence import Evidence
-from fairmt.reporting.front_leads import Box
+from fairmt.reporting.front_leads import Box, incomplete
 from fairmt.reporting.layout import BEST, DASH, Cell, Section, bracketed, percent
 from fairmt.reporting.measures import task_changes
 from fairmt.reporting.summary import SYMBOLS
@@ -75,7 +75,7 @@ def _rows(evidence: Evidence, benchmark: str, ablation: Ablation) -> pd.DataFram
     criterion, reference = ablation.criterion, evidence.context.suite.reference
     parts = {ablation.base: FULL} | {name: part for part, names in ablation.parts.items() for name in names}
     fronts = {name: evidence.front(benchmark, name, criterion) for name in parts}
-    gaps = {name: _incomplete(evidence.context, benchmark, name, fronts[name]) for name in parts}
+    gaps = {name: incomplete(evidence, benchmark, name, criterion) for name in parts}
     whole = {name: front for name, front in fronts.items() if not gaps[name]}
     box = Box.around(pd.concat(whole), criterion) if whole else Box((math.nan,) * 2, (math.nan,) * 2)
     volumes = {name: box.shares(front, criterion) for name, front in whole.items()}
@@ -104,19 +104,6 @@ def _rows(evidence: Evidence, benchmark: str, ablation: Ablation) -> pd.DataFram
     chosen = chosen[["method", "knob_value", "within_tolerance"]].drop_duplicates("method")
     table = table.merge(chosen, on="method", how="left")
     return table[[*(name for name in table.columns if name != "note"), "note"]]
-
-
-def _incomplete(context: Context, benchmark: str, method: str, front: pd.DataFrame) -> str:
-    """Why a method's front cannot be compared; empty if it can."""
-    if (benchmark, method) in context.unsupported:
-        return context.unsupported[benchmark, method]
-    scope = context.suite.scope(benchmark)
-    found, expected = len(front.dropna()), scope.seeds * scope.knobs
-    if front.empty:
-        return "has no results"
-    if found < expected:
-        return f"lacks {expected - found} of the {expected} points (seed, knob value) of its front"
-    return ""
 
 
 def _reason(record: Mapping[str, Any], ablation: Ablation, reference: str) -> str:

@@ -28,8 +28,8 @@ def anchor_table(evidence: Evidence) -> pd.DataFrame:
     for anchor in context.suite.anchors:
         info = context.benchmarks.get(anchor["benchmark"])
         values = _anchor_values(evidence, anchor)
-        mean = values.mean() if len(values) else math.nan
-        error = values.sem() if len(values) else math.nan
+        # The mean of the seeds that did not diverge would be another quantity.
+        mean, error = values.mean(skipna=False), values.sem(skipna=False)
         allowed = anchor["tolerance"]
         if anchor.get("standard_errors") and not math.isnan(error):
             allowed += anchor["standard_errors"] * error
@@ -46,7 +46,9 @@ def anchor_table(evidence: Evidence) -> pd.DataFrame:
                 "standard_error": error,
                 "seeds": len(values),
                 "tolerance": allowed,
-                "verdict": ("holds" if close else "fails") if len(values) else "cannot be tested here",
+                "verdict": ("holds" if close else "fails")
+                if not math.isnan(mean)
+                else "cannot be tested here",
                 "source": anchor["source"],
             }
         )
@@ -63,7 +65,7 @@ def _anchor_values(evidence: Evidence, anchor: dict) -> pd.Series:
     # Knob values are chosen evenly around the default: an odd number of them has it in the middle.
     knobs = sorted(rows["knob_value"].unique())
     middle = knobs[len(knobs) // 2] if len(knobs) % 2 else math.nan
-    return rows.loc[rows["knob_value"] == middle, "value"].dropna()
+    return rows.loc[rows["knob_value"] == middle, "value"]
 
 
 def anchor_sections(table: pd.DataFrame, context: Context) -> list[Section]:

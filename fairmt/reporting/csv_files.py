@@ -12,6 +12,13 @@ MISSING = "NaN"
 """What has no value; an empty field is empty text."""
 
 
+TEXT = (
+    "attribute", "benchmark", "criterion", "group", "hash8", "kind", "knob", "method", "metric", "note",
+    "part", "reason", "task", "unpaired", "variant",
+)  # fmt: skip
+"""Columns that stay text where every value of them looks like a number, as groups 0 and 1 do."""
+
+
 def as_csv(frame: pd.DataFrame) -> str:
     """The text of a frame's file."""
     return frame.to_csv(index=False, lineterminator="\n", na_rep=MISSING)
@@ -26,7 +33,7 @@ def read_csv(path: Path) -> pd.DataFrame:
         If there is no such file, or it is no table.
     """
     try:
-        return pd.read_csv(path, keep_default_na=False, na_values=[MISSING])
+        return pd.read_csv(path, keep_default_na=False, na_values=[MISSING], dtype=dict.fromkeys(TEXT, "str"))
     except FileNotFoundError:
         raise FairMTError(f"{path}: no such file; the report needs it") from None
     except (ValueError, pd.errors.ParserError) as error:

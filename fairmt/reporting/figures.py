@@ -35,6 +35,7 @@ _STYLE = {
     "axes.linewidth": 0.6,
     "grid.linewidth": 0.4,
     "pdf.fonttype": 42,  # text stays text
+    "text.parse_math": False,  # a group may be called $10k-$20k
 }
 
 

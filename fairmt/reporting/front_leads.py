@@ -44,6 +44,23 @@ class Box(NamedTuple):
         return pd.Series(volumes, index=seeds, dtype=float) / (area if area > 0 else np.nan)
 
 
+def incomplete(evidence: Evidence, benchmark: str, method: str, criterion: str) -> str:
+    """Why a method's front cannot be compared; empty if it can.
+
+    A front that lacks a point, as of a run that diverged, is another front.
+    """
+    context = evidence.context
+    if (benchmark, method) in context.unsupported:
+        return context.unsupported[benchmark, method]
+    scope = context.suite.scope(benchmark)
+    found, expected = len(evidence.front(benchmark, method, criterion).dropna()), scope.seeds * scope.knobs
+    if found == 0:
+        return "has no results"
+    if found < expected:
+        return f"lacks {expected - found} of the {expected} points (seed, knob value) of its front"
+    return ""
+
+
 def hypervolume_difference(
     evidence: Evidence, benchmarks: Sequence[str], method: str, reference: str, criterion: str
 ) -> pd.Series:
@@ -61,8 +78,8 @@ def near_difference(
 ) -> pd.Series:
     """`hypervolume_difference` of what costs at most `NEAR` of the utility of the suite's reference.
 
-    The worst utility that counts is so much below the mean of the reference's selected knob value.
-    Benchmarks on which neither method has a point as good are left out.
+    The worst utility that counts, the lower end of the box, is so much below the mean of the reference's
+    selected knob value.
     """
     return _front_lead(evidence, benchmarks, method, reference, criterion, near=True)
 
@@ -82,16 +99,19 @@ def _front_lead(
     plain = evidence.context.suite.reference
     leads = {}
     for benchmark in measured:
+        for name in (method, reference):
+            if why := incomplete(evidence, benchmark, name, criterion):
+                raise Untestable(f"{name} on {benchmark} {why}")
         fronts = [evidence.front(benchmark, name, criterion) for name in (method, reference)]
         points = pd.concat(fronts)
         if near:
             lowest = (1 - NEAR) * evidence.mean(benchmark, plain, criterion, "utility").mean()
-            points = points[points["utility"] >= lowest]
+            points = points[points["utility"] > lowest]
             if points.empty:
-                continue
+                raise Untestable(f"no point on {benchmark} is within {100 * NEAR:g} % of {plain}'s utility")
         box = Box.around(points, criterion)
+        if near:
+            box = box._replace(utility=(lowest, box.utility[1]))
         after, before = (box.shares(front, criterion) for front in fronts)
         leads[benchmark] = after - before
-    if not leads:
-        raise Untestable(f"no utility of {method} or {reference} is within {100 * NEAR:g} % of {plain}'s")
     return mean_over(leads)

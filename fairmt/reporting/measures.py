@@ -37,14 +37,14 @@ def task_changes(
 
     Relative to the reference's mean over seeds: a single seed's gap may be near 0, and ratios to single
     gaps are above 0 on average where nothing changes. Of the gap's own change, tasks that tell nothing
-    about it are left out. NaN if that leaves none.
+    about it are left out. NaN for a seed without a value on either side, and for all if no task is left.
     """
     after, before = (evidence.tasks(benchmark, name, criterion, metric) for name in (method, reference))
     after, before = after.align(before, join="inner", axis=0)
     before = before.reindex(columns=after.columns)
     left_out = evidence.left_out(benchmark, reference, criterion) if metric == criterion else {}
     kept = ~after.columns.isin(list(left_out))
-    scale = before.mean(skipna=False)
+    scale = before.mean()
     changes = mean_relative_change((scale + (after - before)).to_numpy()[:, kept], scale.to_numpy()[kept])
     return pd.Series(changes, index=after.index)
 

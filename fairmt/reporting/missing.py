@@ -50,9 +50,9 @@ def missing_sections(table: pd.DataFrame, context: Context) -> list[Section]:
         for criterion, metric in SHOWN:
             rows, controls = split(
                 spread(block[block["criterion"] == criterion], "benchmark", metric, ("method", "control")),
-                lambda row, names=tuple(columns): [  # type: ignore[misc]
+                lambda row, names=tuple(columns), metric=metric: [  # type: ignore[misc]
                     Cell(row["method"]),
-                    *(number(row, name) for name in names),
+                    *(number(row["spread"][name], metric) for name in names),
                 ],
             )
             title = f"{family}: {SYMBOLS[metric]}; knob selected for {SYMBOLS[criterion]}"

@@ -39,7 +39,8 @@ def overall_table(evidence: Evidence) -> pd.DataFrame:
         ``_improvement``, the probability of improvement, and ``_p``, Wilcoxon's p adjusted by Holm over
         the methods; pairs; untested, why ranks are not; ranked_on, the benchmarks of the ranking;
         outside_tolerance, the benchmarks on which no knob value is within the utility tolerance, of
-        n_benchmarks that the method has results on; note, why the method has no rank.
+        n_benchmarks that the method has results on; note, why the method has no rank; unpaired, pairs on
+        each benchmark without a value, which no change covers.
     """
     return pd.concat([_of_criterion(evidence, criterion) for criterion in CRITERIA], ignore_index=True)
 
@@ -77,6 +78,7 @@ def _of_criterion(evidence: Evidence, criterion: str) -> pd.DataFrame:
                 "outside_tolerance": ", ".join(evidence.outside_tolerance(method, criterion)),
                 "n_benchmarks": len(evidence.benchmarks_of(method)),
                 "note": scores.left_out.get(method, ""),
+                "unpaired": _unpaired(evidence, method, criterion),
             }
         )
     table = pd.DataFrame(rows)
@@ -115,6 +117,18 @@ def _against_reference(evidence: Evidence, method: str, criterion: str) -> dict[
     }
 
 
+def _unpaired(evidence: Evidence, method: str, criterion: str) -> str:
+    """Pairs (benchmark, seed) without a value, as of a run that diverged; empty if there are none."""
+    reference, found = evidence.context.suite.reference, []
+    for name in evidence.context.benchmarks:
+        change = task_changes(evidence, name, method, reference, criterion, criterion)
+        tasks = evidence.tasks(name, reference, criterion, criterion).columns
+        # Where no task tells anything about the gap there is nothing to pair.
+        if change.isna().any() and set(tasks) != set(evidence.left_out(name, reference, criterion)):
+            found.append(f"{change.isna().sum()} pairs of {name}")
+    return ", ".join(found)
+
+
 def _interval(name: str, interval: tuple[float, float, float, int]) -> dict[str, float]:
     return {name: interval[0], f"{name}_low": interval[1], f"{name}_high": interval[2]}
 
@@ -137,6 +151,11 @@ def _section(block: pd.DataFrame, criterion: str, context: Context) -> Section:
     notes = [f"Ranks over {blocks}: {difference}."]
     unranked = block[block["note"] != ""].groupby("note", sort=False)["method"]
     notes += [f"Not ranked ({note}): {', '.join(methods)}." for note, methods in unranked]
+    unpaired = block[block["unpaired"] != ""].groupby("unpaired", sort=False)["method"]
+    notes += [
+        f"Changes are without {pairs}, of which a value is missing: {', '.join(methods)}."
+        for pairs, methods in unpaired
+    ]
     return Section(f"Utility and {symbol} against {reference}", header, rows, notes=notes)
 
 

@@ -32,16 +32,19 @@ def split(rows: Sequence[Row], cells: Callable[[Row], list[Cell]]) -> tuple[list
 
 
 def spread(block: pd.DataFrame, column: str, metric: str, kept: Sequence[str]) -> list[dict[str, Any]]:
-    """A column for each value of ``column``: a metric, and its ``_low`` and ``_high``; NaN if there is none.
+    """One row per combination of the columns that are kept.
 
-    There is one row per combination of the columns that are kept.
+    Its ``spread`` has a row for each value of ``column``: the metric, its ``_low`` and ``_high``; NaN if
+    there is none.
     """
-    names = [str(name) for name in block[column].unique()]
+    fields = [f"{metric}{end}" for end in ("", "_low", "_high")]
+    names = list(block[column].unique())
     rows: dict[tuple, dict[str, Any]] = {}
     for cell in records(block):
         own = {name: cell[name] for name in kept}
-        row = rows.setdefault(tuple(own.values()), own | dict.fromkeys(names, math.nan))
-        row |= {f"{cell[column]}{end}": cell[f"{metric}{end}"] for end in ("", "_low", "_high")}
+        nothing = {name: dict.fromkeys(fields, math.nan) for name in names}
+        row = rows.setdefault(tuple(own.values()), own | {"spread": nothing})
+        row["spread"][cell[column]] = {field: cell[field] for field in fields}
     return list(rows.values())
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from fairmt.config import Suite
 from fairmt.reporting.evidence import Evidence
-from fairmt.reporting.front_leads import Box
+from fairmt.reporting.front_leads import Box, incomplete
 from fairmt.statistics import N_PAIRS, Ranking, rank_methods
 
 
@@ -53,14 +53,9 @@ def front_scores(evidence: Evidence, criterion: str) -> FrontScores:
     measured = [name for name in context.benchmarks if evidence.has_headline(name, reference, criterion)]
     benchmarks = ranked_benchmarks(context.suite, measured)
     fronts = evidence.points.reindex(columns=["utility", criterion]).dropna()
-    sizes = fronts.groupby(["benchmark", "method"]).size().to_dict()
     left_out = {}
     for method in context.competitors:
-        lacking = [
-            name
-            for name in benchmarks
-            if sizes.get((name, method), 0) < max(sizes.get((name, reference), 0), 1)
-        ]
+        lacking = [name for name in benchmarks if incomplete(evidence, name, method, criterion)]
         if lacking:
             left_out[method] = f"no whole front on {', '.join(lacking)}"
     ranked = [method for method in context.competitors if method not in left_out]

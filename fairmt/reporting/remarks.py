@@ -26,11 +26,12 @@ def remarks(claim: Claim, measured: dict[str, Interval], evidence: Evidence) -> 
         unclear = [part for part, interval in measured.items() if not claim.is_clear(interval)]
         found += [f"{part}{': ' if part else ''}{UNCERTAIN}" for part in unclear]
     method, criterion = claim.measure["method"], claim.measure["criterion"]
-    outside = evidence.outside_tolerance(method, criterion)
+    measured_on = [name for names in claim.parts(evidence.context).values() for name in names]
+    outside = [name for name in evidence.outside_tolerance(method, criterion) if name in measured_on]
     if outside and claim.measure["kind"] != "hypervolume-difference":
         found.append(f"no knob value of {method} is within the utility tolerance on {', '.join(outside)}")
     reference = claim.reference(evidence.context)
-    for name in evidence.context.benchmarks:
+    for name in measured_on:
         if claim.measure["kind"] in BY_TASK:
             left_out = evidence.left_out(name, reference, criterion)
             found += [f"left out: {task} on {name}, which {why}" for task, why in left_out.items()]
@@ -53,7 +54,9 @@ def _comparisons(claim: Claim, evidence: Evidence) -> list[str]:
     with suppress(Untestable):
         if spec["kind"] == "levelling-down":
             noise = retraining_share(evidence, benchmarks, reference, spec["criterion"]).mean()
-            found.append(f"{plain} against its own other seeds reads {100 * noise:.0f} %, from noise alone")
+            found.append(
+                f"{reference} against its own other seeds reads {100 * noise:.0f} %, from noise alone"
+            )
         if spec["kind"] == "hypervolume-difference":
             near = near_difference(evidence, benchmarks, spec["method"], reference, spec["criterion"])
             lead = t_interval(near.to_numpy())

@@ -78,7 +78,7 @@ def group_sections(table: pd.DataFrame, context: Context) -> list[Section]:
             lambda row, groups=groups: [  # type: ignore[misc]
                 Cell(row["method"]),
                 criterion(row),
-                *(number(row, group) for group in groups),
+                *(number(row["spread"][group], "utility") for group in groups),
             ],
         )
         title = f"{heading(context, benchmark, attribute)}; {task}: utility per group"

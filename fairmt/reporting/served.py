@@ -93,10 +93,10 @@ def _levelling_share(
         # A sum over fewer cells would be another quantity: a NaN stays.
         lost.append(loss.clip(lower=0).groupby("seed").sum(skipna=False))
         closed.append((gap_before - gap_after).clip(lower=0).groupby("seed").sum(skipna=False))
-    total = pd.concat(closed, axis=1, join="inner").sum(axis=1)
+    total = pd.concat(closed, axis=1, join="inner").sum(axis=1, skipna=False)
     if (total == 0).any():
         raise Untestable(f"{method} does not close any gap in benefit between groups, for at least one seed")
-    return pd.concat(lost, axis=1, join="inner").sum(axis=1) / total
+    return pd.concat(lost, axis=1, join="inner").sum(axis=1, skipna=False) / total
 
 
 def _compared_benefits(evidence: Evidence, benchmark: str, reference: str, criterion: str) -> pd.DataFrame:

@@ -132,3 +132,9 @@ def _training_rows(method: str, knob: int, seed: int) -> list[list]:
 def without(metrics: pd.DataFrame, metric: str) -> pd.DataFrame:
     """The metrics with every value of one metric missing."""
     return metrics.assign(value=np.where(metrics["metric"] == metric, np.nan, metrics["value"]))
+
+
+def diverged(metrics: pd.DataFrame, **where: object) -> pd.DataFrame:
+    """The metrics with every value missing of the runs that have these values in these columns."""
+    rows = np.logical_and.reduce([metrics[column] == value for column, value in where.items()])
+    return metrics.assign(value=metrics["value"].mask(rows))

@@ -15,6 +15,7 @@ from scipy import stats
 
 from fairmt import fit_task, metrics
 from fairmt.audit import audit_file, audit_text, write_audit
+from fairmt.audit.figure import draw_audit
 from fairmt.audit.names import find_tasks, named_group, named_task
 from fairmt.audit.write import audit_csv
 from fairmt.cli import main
@@ -405,10 +406,30 @@ def test_kinds_are_inferred(tmp_path, case):
 def test_groups_are_found_among_columns_of_other_things(tmp_path):
     days = pd.date_range("2020-01-01", periods=60).strftime("%Y-%m-%d")
     columns = {"age": ["1-9", "10", "unknown"] * 20, "score": [i / 7 for i in range(60)], "id": range(60)}
+    columns["ratio"] = ["inf", "1.0"] * 30
     path = write(tmp_path / "p.csv", day=days, **columns, y=PAIRS, y_pred=PAIRS)
     audit = audit_file(path)
     assert [attribute.name for attribute in audit.attributes] == ["age"]
-    assert audit.unused == ["day", "score", "id"]
+    assert audit.unused == ["day", "score", "id", "ratio"]
+
+
+def test_where_no_column_is_of_groups_the_error_says_what_there_is(tmp_path):
+    days = pd.date_range("2020-01-01", periods=60).strftime("%Y-%m-%d")
+    path = write(tmp_path / "p.csv", day=days, id=range(60), y=PAIRS, y_pred=PAIRS)
+    with pytest.raises(FairMTError, match=r"found day \(date32\[day\]\), id \(60\); say which with --group"):
+        audit_file(path)
+
+
+def test_the_picture_names_groups_as_they_are(tmp_path):
+    groups = ["$0-$25k", "$25k_$", "_other"] * 100
+    path = write(
+        tmp_path / "p.csv", pay=groups, y=[i % 2 for i in range(300)], y_pred=[i % 2 for i in range(300)]
+    )
+    audit = audit_file(path)
+    write_audit(audit, tmp_path / "out")
+    (part,) = draw_audit(audit).subfigs
+    (legend,) = part.legends
+    assert {text.get_text() for text in legend.get_texts()} >= set(groups)
 
 
 def test_options_win_over_inference(table):

@@ -10,18 +10,19 @@ import subprocess
 
 import pandas as pd
 import pytest
-from reporting_frames import EFFECTS, make_context, make_metrics, make_suite, without
+from reporting_frames import EFFECTS, GROUPS, make_context, make_metrics, make_suite, without
 
 from fairmt.reporting import tables
 from fairmt.reporting.anchors import anchor_table
 from fairmt.reporting.costs import cost_sections, cost_table
+from fairmt.reporting.csv_files import read_csv
 from fairmt.reporting.evidence import Evidence
 from fairmt.reporting.frames import group_table, main_table, task_table
 from fairmt.reporting.layout import BEST, CLOSE, DASH, Cell, Section, escape_latex, latex, markdown, percent
 from fairmt.reporting.missing import missing_sections, missing_table
 from fairmt.reporting.overall import overall_sections, overall_table
 from fairmt.reporting.ranks import ranked_benchmarks
-from fairmt.reporting.sections import main_sections, task_sections
+from fairmt.reporting.sections import group_sections, main_sections, task_sections
 from fairmt.reporting.tables import main_table_text, tables_of, write_tables
 
 ANCHOR = {
@@ -181,6 +182,20 @@ def test_group_table_has_the_utility_of_every_group():
     keys = {"method": "mtl_erm", "criterion": "delta_eo", "attribute": "sex", "task": "income"}
     assert row_of(table, **keys, group="Female")["utility"] == pytest.approx(0.80 - 0.06)
     assert row_of(table, **keys, group="Male")["utility"] == pytest.approx(0.80 + 0.06)
+
+
+@pytest.mark.parametrize("names", [("control", "method"), ("0", "1"), ("a", "a_low")])
+def test_groups_of_any_name_have_a_column(names, tmp_path, patched_context):
+    suite = make_suite()
+    metrics = make_metrics(suite)
+    metrics["group"] = metrics["group"].replace(dict(zip(GROUPS, names, strict=True)))
+    expected = group_sections(group_table(Evidence(metrics, make_context(suite))), make_context(suite))
+    assert expected[0].header[2:] == names
+    row = next(row for row in expected[0].rows if row[0].text == "mtl_erm")
+    assert [cell.value for cell in row[2:]] == pytest.approx([0.80 - 0.06, 0.80 + 0.06])
+    # As the report does, from the file.
+    write_tables(metrics, suite, tmp_path)
+    assert group_sections(read_csv(tmp_path / "groups.csv"), make_context(suite)) == expected
 
 
 @pytest.mark.parametrize(
@@ -371,7 +386,7 @@ def test_methods_that_a_benchmark_does_not_train_have_one_line_and_no_rows():
 
 
 def test_seeds_that_a_benchmark_lacks_are_left_out_of_means_over_benchmarks():
-    suite = make_suite(benchmarks=("one", "two"), seeds=5)
+    suite = make_suite(benchmarks=("one", "two"), seeds=5, reduced={"two": {"seeds": 3}})
     metrics = make_metrics(suite)
     metrics = metrics[(metrics["benchmark"] == "one") | (metrics["seed"] < 3)]
     table = overall_table(Evidence(metrics, make_context(suite)))
