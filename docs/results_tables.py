@@ -59,7 +59,8 @@ def findings() -> str:
         f"{value['best-served']} points on average, the worst-served groups' by {value['worst-served']}. "
         "Over all knob values, FairMT's lead over a penalty on the same gaps is "
         f"{value['eo-front']} % of the box that the fronts span for ΔEO, and {value['dp-front']} % for ΔDP; "
-        f"of what costs at most {100 * NEAR:g} % of utility, {near['delta_eo']} and {near['delta_dp']} %. "
+        f"in the box of what costs at most {100 * NEAR:g} % of utility it is {near['delta_eo']} and "
+        f"{near['delta_dp']} %. "
         "[Each claim](results/open/claims.md), [every suite](docs/claims.md)."
     )
 
