@@ -103,4 +103,7 @@ def _compared_benefits(evidence: Evidence, benchmark: str, reference: str, crite
     """The reference's benefits where two groups can be compared, of tasks that tell about the gap."""
     benefits = evidence.benefits(benchmark, reference, criterion)
     nothing = list(evidence.left_out(benchmark, reference, criterion))
-    return benefits.drop(nothing, level="task", errors="ignore").dropna(thresh=2)
+    benefits = benefits.drop(nothing, level="task", errors="ignore")
+    # Of all seeds: a run that diverged has the cells of the others, without a value.
+    groups = benefits.groupby(level=["task", "metric"]).transform("count").gt(0).sum(axis=1)
+    return benefits[groups >= 2]

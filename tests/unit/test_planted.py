@@ -14,6 +14,9 @@ from fairmt.runs import data_digest
 from fairmt.training import Job, train
 
 
+pytestmark = pytest.mark.xdist_group("planted")
+
+
 @pytest.fixture(scope="module", params=["planted-head", "planted-trunk"])
 def gaps(request, tmp_path_factory):
     """Mean ΔEO of each method, and the benchmark's name."""
