@@ -50,8 +50,8 @@ def draw_missing(evidence: Evidence, page: Page) -> Figure:
     )  # fmt: skip
     figure.legend(handles=handles, loc="outside lower center", ncols=5, frameon=False)
     figure.suptitle(
-        "Test split, means and 95 % t intervals over seeds, labels missing completely at random"
-        + others_note(evidence, page),
+        "Test split, means and 95 % t intervals over seeds, labels missing completely at random;\n"
+        "each point has its own selected knob value, which the table says" + others_note(evidence, page),
         fontsize=8,
     )
     return figure

@@ -46,7 +46,8 @@ OVERALL = (
     GROUP_AT_TEST,
 )
 MISSING = (
-    "Columns: the share of training labels that is removed, completely at random unless said otherwise.",
+    "Columns: the share of training labels that is removed, completely at random unless said otherwise. Each "
+    "has its own selected knob values, in the last tables: a step between columns may be one of the knob.",
 )
 COSTS = (
     "Means over seeds of the mean over knob values, ± half-width of the 95 % t interval over seeds. "

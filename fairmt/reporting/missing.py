@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pandas as pd
 
 from fairmt.reporting.context import Context
 from fairmt.reporting.evidence import Evidence
 from fairmt.reporting.frames import main_table
-from fairmt.reporting.layout import Cell, Section
-from fairmt.reporting.printing import number, split, spread
-from fairmt.reporting.summary import SYMBOLS
+from fairmt.reporting.layout import DASH, Cell, Section
+from fairmt.reporting.printing import knob, number, records, split, spread
+from fairmt.reporting.summary import CRITERIA, SYMBOLS
 
 SHOWN = (("delta_eo", "utility"), ("delta_eo", "delta_eo"), ("delta_dp", "delta_dp"))
 """What is shown, as (criterion of selection, metric)."""
@@ -39,7 +41,7 @@ def missing_table(evidence: Evidence) -> pd.DataFrame:
 
 
 def missing_sections(table: pd.DataFrame, context: Context) -> list[Section]:
-    """One printed table per family and of utility, ΔEO and ΔDP each; a column per share of missing labels."""
+    """Per family a printed table of utility, of each gap and of the knobs; a column per share of missing labels."""
     sections = []
     for family, block in table.groupby("family", sort=False):
         columns = {
@@ -57,4 +59,16 @@ def missing_sections(table: pd.DataFrame, context: Context) -> list[Section]:
             )
             title = f"{family}: {SYMBOLS[metric]}; knob selected for {SYMBOLS[criterion]}"
             sections.append(Section(title, ("Method", *columns.values()), rows, controls))
+        sections += [_knobs(block, str(family), criterion, columns) for criterion in CRITERIA]
     return sections
+
+
+def _knobs(block: pd.DataFrame, family: str, criterion: str, columns: Mapping[str, str]) -> Section:
+    """Which knob values the numbers of a family are of."""
+    chosen: dict[str, dict[str, Cell]] = {}
+    for row in records(block[(block["criterion"] == criterion) & ~block["control"].astype(bool)]):
+        chosen.setdefault(row["method"], {})[row["benchmark"]] = knob(row)
+    rows = [
+        [Cell(method), *(cells.get(name, Cell(DASH)) for name in columns)] for method, cells in chosen.items()
+    ]
+    return Section(f"{family}: knob selected for {SYMBOLS[criterion]}", ("Method", *columns.values()), rows)

@@ -13,7 +13,6 @@ from fairmt.methods.registry import get_card, load_method
 from fairmt.runs import data_digest
 from fairmt.training import Job, train
 
-
 pytestmark = pytest.mark.xdist_group("planted")
 
 

@@ -432,9 +432,10 @@ def test_missing_rates_are_columns():
     half = dataclasses.replace(context.benchmarks["half"], supervision="mcar 50 %", missing=0.5)
     context = dataclasses.replace(context, benchmarks={**context.benchmarks, "half": half})
     sections = missing_sections(missing_table(Evidence(make_metrics(suite), context)), context)
-    assert [section.header for section in sections] == [("Method", "0 %", "50 %")] * 3
+    assert [section.header for section in sections] == [("Method", "0 %", "50 %")] * 5
     assert sections[1].title == "Adult: ΔEO; knob selected for ΔEO"
     assert printed(sections[1], "fairmt_eo")["50 %"].text == "6.0 ± 1.0"
+    assert printed(sections[3], "fairmt_eo")["50 %"].text == "strength = 0"
     assert "missing" in tables_of(suite)
 
 
