@@ -41,7 +41,7 @@ def missing_table(evidence: Evidence) -> pd.DataFrame:
 
 
 def missing_sections(table: pd.DataFrame, context: Context) -> list[Section]:
-    """Per family a printed table of utility, of each gap and of the knobs; a column per share of missing labels."""
+    """Per family a printed table of utility, gaps and knobs each; a column per share of missing labels."""
     sections = []
     for family, block in table.groupby("family", sort=False):
         columns = {
