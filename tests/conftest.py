@@ -1,7 +1,9 @@
 """Fixtures that several test folders share."""
 
 import copy
+import functools
 import os
+from importlib import metadata
 
 # Before torch is imported: tests run side by side, and threads of one would wait for another's.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -32,7 +34,10 @@ TINY_ROWS = {"train": 160, "validation": 60, "test": 60}
 
 
 def pytest_configure(config):
-    """Parse each YAML text once: the same cards and schemas for every test took a third of all time."""
+    """Parse each YAML text once: the same cards and schemas for every test took a third of all time.
+
+    Versions of packages, which every run notes, are looked up once too.
+    """
     parse, parsed, patch = YAML.load, {}, pytest.MonkeyPatch()
 
     def load(self, stream):
@@ -44,6 +49,7 @@ def pytest_configure(config):
         return copy.deepcopy(parsed[key])
 
     patch.setattr(YAML, "load", load)
+    patch.setattr(metadata, "version", functools.cache(metadata.version))
     config.add_cleanup(patch.undo)
 
 
