@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from fairmt.data.prepared import Meta
 
+OWN_TABLE = "csv"
+"""The dataset of such tables."""
 MOST_CLASSES = 10
 """Numbers with more values than this are a regression target."""
 MOST_GROUPS = 20
@@ -86,12 +88,15 @@ def added_table(table: Path) -> Iterator[str]:
     options |= {key: description[key] for key in ("id", "delimiter", "missing") if key in description}
     head = {
         "title": description.get("title", name),
-        "dataset": "csv",
+        "dataset": OWN_TABLE,
         "variant": f"{table.name}, {len(frame):,} rows",
         "options": options,
     }
     config = head | _derived(frame, description, source) | DERIVED
-    content = {RAW / "csv" / table.name: table.read_bytes(), target: _text(config, table, source).encode()}
+    content = {
+        RAW / OWN_TABLE / table.name: table.read_bytes(),
+        target: _text(config, table, source).encode(),
+    }
     try:
         with _replaced(content):
             yield name

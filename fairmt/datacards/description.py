@@ -15,6 +15,7 @@ from fairmt.data.dataset import Dataset
 from fairmt.data.labels import Groups, Names, read_attributes, read_labels
 from fairmt.data.prepared import SPLITS
 from fairmt.data.splits import split_rows
+from fairmt.own_table import OWN_TABLE
 
 UNKNOWN = "(unknown)"
 
@@ -47,16 +48,12 @@ class Description:
     notes: Mapping[str, int]
 
 
-OWN_TABLE = "csv"
-"""The dataset of tables of one's own, whose benchmarks are not the repository's."""
-
-
 def card_benchmarks() -> dict[str, str]:
     """The benchmark whose tasks and groups each dataset's card is about: its namesake, or its first one."""
     found: dict[str, str] = {}
     for path in sorted(BENCHMARKS.glob("*.yaml")):
         dataset = read_benchmark(path.stem)["dataset"]
-        if dataset == OWN_TABLE:
+        if dataset == OWN_TABLE:  # not the repository's
             continue
         if path.stem == dataset:
             found[dataset] = dataset

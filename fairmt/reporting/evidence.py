@@ -108,6 +108,11 @@ class Evidence:
             self._left_out[key] = dict(sorted((unmeasured | chance).items()))
         return self._left_out[key]
 
+    def has_gap(self, benchmark: str, reference: str, criterion: str) -> bool:
+        """Whether some task tells something about a gap, see `left_out`, or there are no results at all."""
+        tasks = self.tasks(benchmark, reference, criterion, criterion).columns
+        return not len(tasks) or set(tasks) != set(self.left_out(benchmark, reference, criterion))
+
     def has_headline(self, benchmark: str, reference: str, criterion: str) -> bool:
         """Whether the mean of a gap over tasks can be measured, which one unmeasured task prevents."""
         gaps = self.tasks(benchmark, reference, criterion, criterion)

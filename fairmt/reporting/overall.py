@@ -63,6 +63,7 @@ def _of_criterion(evidence: Evidence, criterion: str) -> pd.DataFrame:
         n = shares.index.get_level_values("benchmark").nunique() if len(shares) else 0
         # Only the seeds that every benchmark has: a mean over fewer would be another quantity.
         by_seed = shares.groupby("seed").mean()[shares.groupby("seed").size() == n] if n else shares
+        comparison, unpaired = _against_reference(evidence, method, criterion)
         rows.append(
             {
                 "criterion": criterion,
@@ -72,13 +73,13 @@ def _of_criterion(evidence: Evidence, criterion: str) -> pd.DataFrame:
                 "friedman_p": ranking.p_value,
                 "critical_difference": ranking.critical_difference,
                 **_interval("hypervolume", t_interval(by_seed.to_numpy())),
-                **_against_reference(evidence, method, criterion),
+                **comparison,
                 "untested": ranking.reason,
                 "ranked_on": ", ".join(scores.benchmarks),
                 "outside_tolerance": ", ".join(evidence.outside_tolerance(method, criterion)),
                 "n_benchmarks": len(evidence.benchmarks_of(method)),
                 "note": scores.left_out.get(method, ""),
-                "unpaired": _unpaired(evidence, method, criterion),
+                "unpaired": ", ".join(unpaired),
             }
         )
     table = pd.DataFrame(rows)
@@ -87,12 +88,18 @@ def _of_criterion(evidence: Evidence, criterion: str) -> pd.DataFrame:
     return table.sort_values("rank", kind="stable")
 
 
-def _against_reference(evidence: Evidence, method: str, criterion: str) -> dict[str, Any]:
-    """Pooled comparison on the benchmarks where both have results and the gap can be measured."""
+def _against_reference(evidence: Evidence, method: str, criterion: str) -> tuple[dict[str, Any], list[str]]:
+    """Pooled comparison on the benchmarks where both have results and the gap can be measured.
+
+    With it, per benchmark, the pairs (benchmark, seed) without a value, as of a run that diverged.
+    """
     reference = evidence.context.suite.reference
-    changes, gaps, utilities = [], [], []
+    changes, gaps, utilities, unpaired = [], [], [], []
     for name in evidence.context.benchmarks:
-        change = task_changes(evidence, name, method, reference, criterion, criterion).dropna()
+        change = task_changes(evidence, name, method, reference, criterion, criterion)
+        if change.isna().any() and evidence.has_gap(name, reference, criterion):
+            unpaired.append(f"{change.isna().sum()} pairs of {name}")
+        change = change.dropna()
         if change.empty:
             continue
         changes.append(change)
@@ -106,7 +113,7 @@ def _against_reference(evidence: Evidence, method: str, criterion: str) -> dict[
         [own for own, _ in gaps], [base for _, base in gaps], lower_is_better=True
     )
     better = probability_of_improvement([own for own, _ in utilities], [base for _, base in utilities])
-    return {
+    comparison = {
         **_interval("gap_change", interquartile_mean(gap)),
         "gap_improvement": np.nan if is_reference else fairer,
         "gap_p": np.nan if is_reference else paired_test(gap).p_value,
@@ -115,18 +122,7 @@ def _against_reference(evidence: Evidence, method: str, criterion: str) -> dict[
         "utility_p": np.nan if is_reference else paired_test(utility).p_value,
         "pairs": gap.size,
     }
-
-
-def _unpaired(evidence: Evidence, method: str, criterion: str) -> str:
-    """Pairs (benchmark, seed) without a value, as of a run that diverged; empty if there are none."""
-    reference, found = evidence.context.suite.reference, []
-    for name in evidence.context.benchmarks:
-        change = task_changes(evidence, name, method, reference, criterion, criterion)
-        tasks = evidence.tasks(name, reference, criterion, criterion).columns
-        # Where no task tells anything about the gap there is nothing to pair.
-        if change.isna().any() and set(tasks) != set(evidence.left_out(name, reference, criterion)):
-            found.append(f"{change.isna().sum()} pairs of {name}")
-    return ", ".join(found)
+    return comparison, unpaired
 
 
 def _interval(name: str, interval: tuple[float, float, float, int]) -> dict[str, float]:

@@ -42,9 +42,10 @@ def spread(block: pd.DataFrame, column: str, metric: str, kept: Sequence[str]) -
     rows: dict[tuple, dict[str, Any]] = {}
     for cell in records(block):
         own = {name: cell[name] for name in kept}
-        nothing = {name: dict.fromkeys(fields, math.nan) for name in names}
-        row = rows.setdefault(tuple(own.values()), own | {"spread": nothing})
-        row["spread"][cell[column]] = {field: cell[field] for field in fields}
+        key = tuple(own.values())
+        if key not in rows:
+            rows[key] = own | {"spread": {name: dict.fromkeys(fields, math.nan) for name in names}}
+        rows[key]["spread"][cell[column]] = {field: cell[field] for field in fields}
     return list(rows.values())
 
 

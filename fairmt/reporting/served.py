@@ -40,8 +40,7 @@ def served_change(
 
     Mean over the cells of `levelling_down`, then tasks, then benchmarks. For each seed the group is the one
     with the highest or lowest mean benefit over the *other* seeds of ``reference``: the best of one seed
-    is the best by luck too, and would fall in every other. 0 for the reference trained
-    again.
+    is the best by luck too, and would fall in every other. 0 for the reference trained again.
     """
     check_gaps(evidence, benchmarks, reference, criterion)
     changes = {}
