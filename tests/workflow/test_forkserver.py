@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import shutil
 import signal
 import subprocess
@@ -152,6 +153,21 @@ def test_a_server_imports_no_code_of_the_project_and_has_one_thread():
         [sys.executable, "-c", code], env=os.environ | forkserver.ONE_THREAD, capture_output=True, text=True
     )
     assert done.stdout.split() == ["[]", "1", "True"], done.stderr
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library reads other variables")
+def test_freed_memory_stays_for_the_next_step():
+    code = (
+        "import resource, numpy\n"
+        "def faults(): return resource.getrusage(resource.RUSAGE_SELF).ru_minflt\n"
+        "def step(): return [numpy.ones(2**18) for _ in range(32)] and None\n"
+        "step(); before = faults(); step(); print(faults() - before)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | forkserver.KEEP_MEMORY, capture_output=True, text=True
+    )
+    # The step fills 16,384 pages.
+    assert int(done.stdout) < 100, done.stderr
 
 
 def test_no_server_where_a_gpu_is_visible(monkeypatch):
