@@ -206,12 +206,5 @@ DATASET = Dataset(
         ),
     ),
     load=load,
-    never_features=(
-        "log_income",
-        "poverty_ratio",
-        "education",
-        "tenure",
-        *(f"{name}_difficulty" for name in DIFFICULTIES),
-        "veteran_disability",
-    ),
+    never_features=("log_income", "poverty_ratio", "veteran_disability"),
 )
