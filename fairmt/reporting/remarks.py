@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from contextlib import suppress
 
 from fairmt.reporting.claim import Claim
 from fairmt.reporting.evidence import Evidence
-from fairmt.reporting.front_leads import NEAR, near_difference
+from fairmt.reporting.front_leads import NEAR, hypervolume_difference, near_difference
 from fairmt.reporting.layout import bracketed
 from fairmt.reporting.measures import BY_TASK, MEASURES
 from fairmt.reporting.measuring import Untestable
@@ -65,4 +66,23 @@ def _comparisons(claim: Claim, evidence: Evidence) -> list[str]:
                     f"of what costs at most {100 * NEAR:g} % of {plain}'s utility: "
                     f"{bracketed(*lead[:3])} {MEASURES[spec['kind']][1]}"
                 )
+            found += _least_without_one(evidence, benchmarks, spec["method"], reference, spec["criterion"])
     return found
+
+
+def _least_without_one(
+    evidence: Evidence, benchmarks: Sequence[str], method: str, reference: str, criterion: str
+) -> list[str]:
+    """A front's lead without the benchmark that it owes most to."""
+    counted = [name for name in benchmarks if evidence.has_headline(name, reference, criterion)]
+    if len(counted) < 2:
+        return []
+    leads = {
+        name: hypervolume_difference(
+            evidence, [other for other in counted if other != name], method, reference, criterion
+        )
+        for name in counted
+    }
+    name = min(leads, key=lambda name: leads[name].mean())
+    lead = t_interval(leads[name].to_numpy())
+    return [f"without {name}, where it is largest: {bracketed(*lead[:3])}"]

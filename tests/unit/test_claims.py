@@ -286,6 +286,20 @@ def test_the_front_near_the_reference_is_remarked(tmp_path):
         assert outcome.verdict == HOLDS
 
 
+def test_a_lead_without_the_benchmark_that_it_owes_most_to_is_remarked(tmp_path):
+    """On `second` FairMT is the penalty: the mean halves, and nothing is left without `adult`."""
+    suite = make_suite(benchmarks=("adult", "second"))
+    metrics = make_metrics(suite, noise=0.0)
+    penalty = metrics[(metrics["benchmark"] == "second") & (metrics["method"] == "diff_dp")]
+    copied = metrics[~((metrics["benchmark"] == "second") & (metrics["method"] == "fairmt_eo"))]
+    metrics = pd.concat([copied, penalty.assign(method="fairmt_eo")])
+    measure = {"kind": "hypervolume-difference", "reference": "diff_dp", "at_most": None, "at_least": 0.0}
+    outcome = outcome_of(tmp_path, metrics, make_context(suite), **measure)
+    assert "without adult, where it is largest: 0.0 [0.0, 0.0]" in outcome.reason
+    alone = outcome_of(tmp_path, make_metrics(make_suite()), make_context(make_suite()), **measure)
+    assert "where it is largest" not in alone.reason
+
+
 def test_absorption_change_is_that_of_the_selected_knob_value(tmp_path):
     """Of mtl_erm the first of three equal ones; of fairmt_eo the second: the third costs too much."""
     suite = make_suite(benchmarks=("adult", "second"))
