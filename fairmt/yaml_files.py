@@ -15,6 +15,7 @@ from fairmt.errors import FairMTError
 from fairmt.files import read_text
 
 if TYPE_CHECKING:
+    from jsonschema.exceptions import ValidationError
     from jsonschema.protocols import Validator
 
 SCHEMAS = Path("workflow/schemas")
@@ -62,20 +63,38 @@ def validate(content: dict[str, Any], schema: str, source: Path) -> None:
     if error is None:
         return
     field = ".".join(str(part) for part in error.absolute_path) or "top level"
+    raise FairMTError(f"{source}: {field}: {_in_words(error)}")
+
+
+def _in_words(error: ValidationError) -> str:
+    """What was expected and found, in the terms of a YAML file rather than of its schema."""
+    content: Any = error.instance
+    value: Any = error.validator_value
+    schema: Any = error.schema
     if error.validator == "additionalProperties":
-        known = list(error.schema.get("properties", {}))
-        unknown = sorted(set(error.instance) - set(known))
-        raise FairMTError(f"{source}: {field}: unknown key {_with_hint(unknown[0], known)}")
+        known = list(schema.get("properties", {}))
+        return f"unknown key {_with_hint(min(set(content) - set(known)), known)}"
     if error.validator == "required":
-        missing = sorted(set(error.validator_value) - set(error.instance))
-        raise FairMTError(f"{source}: {field}: required key {missing[0]!r} is missing")
+        return f"required key {min(set(value) - set(content))!r} is missing"
+    if error.validator == "dependentRequired":
+        needed = ((key, other) for key in value if key in content for other in value[key])
+        return "key {!r} needs key {!r}".format(*next(pair for pair in needed if pair[1] not in content))
     if error.validator == "not":
         # Schemas say so in one way only: dependentSchemas: {key: {not: {required: [other]}}}.
         *_, key, _ = error.absolute_schema_path
-        raise FairMTError(
-            f"{source}: {field}: key {error.validator_value['required'][0]!r} cannot go with key {key!r}"
-        )
-    raise FairMTError(f"{source}: {field}: {error.message}")
+        return f"key {value['required'][0]!r} cannot go with key {key!r}"
+    if error.validator == "oneOf" and "required" in value[0]:
+        keys = [key for choice in value for key in choice["required"]]
+        found = " and ".join(key for key in keys if key in content) or "none"
+        return f"expected one of the keys {', '.join(keys)}, found {found}"
+    if error.validator == "oneOf":
+        return f"expected {' or '.join(_type(choice) for choice in value)}, found {content!r}"
+    return error.message
+
+
+def _type(choice: dict[str, Any]) -> str:
+    kinds = choice["type"]
+    return kinds if isinstance(kinds, str) else ", ".join(kinds)
 
 
 @functools.cache

@@ -30,7 +30,7 @@ def parity(task: Task, predictions: np.ndarray, groups: np.ndarray) -> tuple[Gap
     """
     gap, block = delta_dp(task, predictions, groups=groups), blocks(len(groups))
     if task.kind != "regression":
-        cells = parity_cells(predictions, groups=_within_blocks(groups, block))
+        cells = parity_cells(task, predictions, groups=_within_blocks(groups, block))
         return gap, _replicates(lambda left: parity_gap(task, left), cells, groups)
     # Groups too small are made unknown: a block fewer must not take others out of the comparison.
     large = np.where(np.bincount(groups[groups >= 0])[groups] < N_MIN, -1, groups)

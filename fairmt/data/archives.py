@@ -29,8 +29,8 @@ class Archive:
     ------
     FairMTError
         If there is no such archive; it is broken or names a file twice; it is encrypted and no password
-        is given; a name in it is absolute or has ``..``; or a file in it is announced as larger than
-        `FILE_BYTES` or as more than `RATIO` times its compressed size.
+        is given; a name in it is absolute or has ``..``; a file in it is neither stored nor deflated, or is
+        announced as larger than `FILE_BYTES` or as more than `RATIO` times its compressed size.
     """
 
     def __init__(self, path: Path, password: bytes | None = None) -> None:
@@ -68,7 +68,9 @@ class Archive:
         """
         try:
             if self._zip is not None:
-                return self._zip.read(name, self.password)
+                with self._zip.open(name, pwd=self.password) as entry:
+                    # Unpacks no more than is announced; a read without a size unpacks all that there is.
+                    return entry.read(self._zip.getinfo(name).file_size)
             file = self._file(name)
             if file.stat().st_size > FILE_BYTES:
                 raise FairMTError(f"{file}: expected at most {FILE_BYTES} bytes, found {file.stat().st_size}")
@@ -91,6 +93,10 @@ def _check(path: Path, entry: zipfile.ZipInfo, encrypted: bool) -> None:
         raise FairMTError(f"{path}: expected names within the archive, found {entry.filename!r}")
     if entry.flag_bits & 1 and not encrypted:
         raise FairMTError(f"{path}: {entry.filename}: expected a file that is not encrypted")
+    # Of other methods more may be unpacked than is asked for.
+    if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        found = f"method {entry.compress_type}"
+        raise FairMTError(f"{path}: {entry.filename}: expected stored or deflated content, found {found}")
     if entry.file_size > FILE_BYTES:
         raise FairMTError(
             f"{path}: {entry.filename}: expected at most {FILE_BYTES} bytes, found {entry.file_size}"

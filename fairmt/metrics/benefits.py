@@ -5,9 +5,11 @@ Levelling down is told from these: a gap that closes because the best-served gro
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from fairmt.metrics.cells import N_MIN, cell_means, columns
+from fairmt.metrics.cells import N_MIN, cell_means, columns, outputs
 from fairmt.metrics.scores import Score
 from fairmt.tasks import Task
 
@@ -50,7 +52,7 @@ def benefits(
     [Score(value=1.0, n_min=30), Score(value=0.0, n_min=30)]
     """
     found = {}
-    for name, value, condition in _cells(task, columns(predictions), columns(labels)):
+    for name, value, condition in _cells(task, outputs(task, predictions), columns(labels)):
         cells = cell_means(value, groups=groups, conditions=np.where(condition, 0, -1))
         means, counts = np.full(n_groups, np.nan), np.zeros(n_groups, dtype=int)
         means[: len(cells.means)], counts[: len(cells.counts)] = cells.means[:, 0], cells.counts[:, 0]
@@ -75,6 +77,15 @@ def _cells(task: Task, p: np.ndarray, y: np.ndarray) -> list[tuple[str, np.ndarr
         ]
     error = -np.abs(p - y) / task.scale
     return [
-        (f"{names[dim]}>={low:g}", error[:, dim], (y[:, dim] >= low) & (y[:, dim] < high))
-        for dim, low, high in task.bins
+        (name, error[:, dim], (y[:, dim] >= low) & (y[:, dim] < high))
+        for name, (dim, low, high) in zip(_bin_names(task, names), task.bins, strict=True)
     ]
+
+
+def _bin_names(task: Task, names: Sequence[str]) -> list[str]:
+    """By the lower edge, of six digits or as many as tell the bins apart."""
+    for digits in range(6, 18):
+        found = [f"{names[dim]}>={low:.{digits}g}" for dim, low, _ in task.bins]
+        if len(set(found)) == len(found):
+            break
+    return found

@@ -11,6 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from fairmt.errors import FairMTError
+from fairmt.tasks import Task
+
 N_MIN = 20
 """Fewest samples of a cell that enters a gap: below it, the gap of a fair model is mostly noise."""
 
@@ -125,3 +128,18 @@ def columns(array: np.ndarray) -> np.ndarray:
     """Labels as [N, K] whether they came as [N] or [N, K]; float64, so that sums are exact enough."""
     array = np.asarray(array, dtype=np.float64)
     return array[:, None] if array.ndim == 1 else array
+
+
+def outputs(task: Task, predictions: np.ndarray) -> np.ndarray:
+    """Predictions of a task as float64, [N, size]; those of one output may come as [N].
+
+    Raises
+    ------
+    FairMTError
+        If they are not one column for each output: one probability of two classes would give half a gap.
+    """
+    array = columns(predictions)
+    if array.shape[1:] != (task.size,):
+        found = list(np.shape(predictions))
+        raise FairMTError(f"task {task.name!r}: predictions: expected [N, {task.size}], found {found}")
+    return array

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from fairmt.errors import FairMTError
-from fairmt.metrics.cells import N_MIN, Cells, Gap, average, cell_means, columns, compact, spread
+from fairmt.metrics.cells import N_MIN, Cells, Gap, average, cell_means, columns, compact, outputs, spread
 from fairmt.metrics.scores import concordance
 from fairmt.tasks import Task
 
@@ -73,7 +73,7 @@ def odds_cells(task: Task, predictions: np.ndarray, labels: np.ndarray, *, group
     FairMTError
         If a regression task has no bin edges.
     """
-    p, y = columns(predictions), columns(labels)
+    p, y = outputs(task, predictions), columns(labels)
     if task.kind == "regression":
         return _binned_errors(task, p, y, groups)
     if task.kind == "classification" and task.size > 2:
@@ -156,7 +156,7 @@ def delta_ccc(
     """Regression: gap in concordance correlation, averaged over dimensions; 0 means equal agreement."""
     ids = compact(groups)
     gaps = []
-    for p, y in zip(columns(predictions).T, columns(labels).T, strict=True):
+    for p, y in zip(outputs(task, predictions).T, columns(labels).T, strict=True):
         rows = [(ids == group) & ~np.isnan(y) for group in range(ids.max(initial=-1) + 1)]
         means = np.array([concordance(p[row], y[row]) for row in rows])
         counts = np.array([row.sum() for row in rows], dtype=int)
@@ -195,7 +195,7 @@ def _error_cells(
     """Per dimension: mean of ``measure`` of the error in training standard deviations."""
     ids = compact(groups)
     labels = columns(labels)
-    errors = measure((columns(predictions) - labels) / task.scale)
+    errors = measure((outputs(task, predictions) - labels) / task.scale)
     return [
         cell_means(error, groups=ids, conditions=np.where(np.isnan(y), -1, 0))
         for error, y in zip(errors.T, labels.T, strict=True)

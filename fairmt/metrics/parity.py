@@ -12,7 +12,7 @@ from statistics import fmean
 
 import numpy as np
 
-from fairmt.metrics.cells import N_MIN, Cells, Gap, average, cell_means, columns, compact, compared, spread
+from fairmt.metrics.cells import N_MIN, Cells, Gap, average, cell_means, compact, compared, outputs, spread
 from fairmt.tasks import Task
 
 
@@ -42,14 +42,15 @@ def delta_dp(task: Task, predictions: np.ndarray, *, groups: np.ndarray, n_min: 
     """
     if task.kind == "regression":
         return average([_worst(distances, n_min) for distances in _wasserstein(task, predictions, groups)])
-    return parity_gap(task, parity_cells(predictions, groups=compact(groups)), n_min=n_min)
+    return parity_gap(task, parity_cells(task, predictions, groups=compact(groups)), n_min=n_min)
 
 
-def parity_cells(predictions: np.ndarray, *, groups: np.ndarray) -> list[Cells]:
+def parity_cells(task: Task, predictions: np.ndarray, *, groups: np.ndarray) -> list[Cells]:
     """The cells behind ΔDP of detection and classification: per label or class, how often a group gets it.
 
     Parameters
     ----------
+    task : Task
     predictions : array, [N, size]
         As `delta_dp`.
     groups : int array, [N]
@@ -59,7 +60,7 @@ def parity_cells(predictions: np.ndarray, *, groups: np.ndarray) -> list[Cells]:
     -------
     list of Cells, each [G, 1]
     """
-    return [cell_means(values, groups=groups) for values in columns(predictions).T]
+    return [cell_means(values, groups=groups) for values in outputs(task, predictions).T]
 
 
 def parity_gap(task: Task, cells: Sequence[Cells], *, n_min: int = N_MIN) -> Gap:
@@ -71,7 +72,7 @@ def parity_gap(task: Task, cells: Sequence[Cells], *, n_min: int = N_MIN) -> Gap
 
 def delta_dp_mean_pair(task: Task, predictions: np.ndarray, *, groups: np.ndarray, n_min: int = N_MIN) -> Gap:
     """Classification: as `delta_dp`, but the mean over the pairs of groups; 0 means alike."""
-    cells = parity_cells(predictions, groups=compact(groups))
+    cells = parity_cells(task, predictions, groups=compact(groups))
     return _worst(_total_variation(cells), n_min, of_pairs=fmean)
 
 
@@ -81,7 +82,7 @@ def dp_mean_gap(task: Task, predictions: np.ndarray, *, groups: np.ndarray, n_mi
     0 means equal means, whatever the rest of the distributions; never above `delta_dp`.
     """
     ids = compact(groups)
-    scaled = (columns(predictions) / task.scale).T
+    scaled = (outputs(task, predictions) / task.scale).T
     return average([spread(cell_means(values, groups=ids), n_min)[0] for values in scaled])
 
 
@@ -90,7 +91,7 @@ def dp_ks(task: Task, predictions: np.ndarray, *, groups: np.ndarray, n_min: int
 
     0 means equal distributions, 1 distributions that do not overlap.
     """
-    return average([_worst(_ks(values, groups), n_min) for values in columns(predictions).T])
+    return average([_worst(_ks(values, groups), n_min) for values in outputs(task, predictions).T])
 
 
 # Distances between all pairs of groups, with the groups' sizes [G].
@@ -107,7 +108,7 @@ def _total_variation(cells: Sequence[Cells]) -> Distances:
 def _wasserstein(task: Task, predictions: np.ndarray, groups: np.ndarray) -> list[Distances]:
     """Per dimension; the distance is the area between the two distribution functions."""
     dimensions = []
-    for values, scale in zip(columns(predictions).T, task.scale, strict=True):
+    for values, scale in zip(outputs(task, predictions).T, task.scale, strict=True):
         grid, functions, counts = _distribution_functions(values, groups)
         steps = np.diff(grid) / scale
         pairs = combinations(range(len(counts)), 2)

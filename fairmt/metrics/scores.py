@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fairmt.metrics.cells import columns
+from fairmt.metrics.cells import columns, outputs
 from fairmt.tasks import Task, decide
 
 UTILITY = {"classification": "balanced_accuracy", "detection": "f1", "regression": "ccc"}
@@ -35,7 +35,7 @@ def decisions(task: Task, predictions: np.ndarray, thresholds: Sequence[float] |
     thresholds : sequence of float, length J, optional
         Detection only; see `f1_thresholds`.
     """
-    decided = decide(task, columns(predictions), thresholds)
+    decided = decide(task, outputs(task, predictions), thresholds)
     return np.eye(task.size)[decided] if task.kind == "classification" else decided
 
 

@@ -1,8 +1,10 @@
-"""Small generated files in the original layouts of tabular datasets."""
+"""Small generated files in the original layouts of tabular datasets, and tables with other labels."""
 
 import csv
+from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 
 from fairmt.data.datasets import acs, student
 
@@ -76,3 +78,15 @@ def write_rows(path, header, rows, delimiter=","):
         writer = csv.DictWriter(stream, header, delimiter=delimiter)
         writer.writeheader()
         writer.writerows(rows)
+
+
+def shuffled(table, inputs):
+    """All columns but the inputs in another order, within each part of the dataset's own split."""
+    frame, rng = table.frame.copy(), np.random.default_rng(0)
+    parts = table.split if table.split is not None else pd.Series("all", index=frame.index)
+    for part in set(parts):
+        places = np.flatnonzero(parts == part)
+        order = rng.permutation(places)
+        for column in set(frame.columns) - inputs:
+            frame.iloc[places, frame.columns.get_loc(column)] = table.frame[column].iloc[order].to_numpy()
+    return replace(table, frame=frame)

@@ -56,6 +56,14 @@ def test_benefits_equal_a_loop_over_rows(task):
         assert scores[3].n_min == 0
 
 
+def test_bins_whose_edges_look_alike_have_names_of_their_own():
+    edges = (1234567.0, 1234567.5, 1234568.0)
+    task = Task("pay", "regression", 1, scale=(1.0,), edges=(edges,))
+    y = np.repeat([1234560.0, *edges], 30)
+    found = benefits(task, y, y, groups=np.tile([0, 1], 60), n_groups=2)
+    assert list(found) == [f"benefit 0>={edge}" for edge in ("-inf", "1234567", "1234567.5", "1234568")]
+
+
 @pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
 def test_a_floor_is_what_unbiased_predictions_show_and_bias_does_not_move_it(task):
     gaps, chance = [], []

@@ -140,6 +140,18 @@ def test_extends_may_be_chained(write):
             "features: key 'text' cannot go with key 'image'",
         ),
         (
+            "extends: base\nfeatures: {text: {column: essay}}\n",
+            "features.text: expected one of the keys components, encoder, found none",
+        ),
+        (
+            "extends: base\nfeatures: {text: {column: essay, components: 8, encoder: e}}\n",
+            "features.text: expected one of the keys components, encoder, found components and encoder",
+        ),
+        (
+            "extends: base\nsensitive: {attributes: {sex: {column: sex}}}\n",
+            "sensitive.attributes.sex: key 'column' needs key 'groups'",
+        ),
+        (
             "extends: base\nfeatures: {numeric: [age], bins: 8, standardise: true}\n",
             "features: key 'standardise' cannot go with key 'bins'",
         ),

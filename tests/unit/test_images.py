@@ -2,6 +2,7 @@
 
 import io
 import struct
+import tracemalloc
 import zipfile
 
 import numpy as np
@@ -170,6 +171,29 @@ def test_an_archive_that_lies_about_a_size_gives_an_error(tmp_path):
     path.write_bytes(content)
     with pytest.raises(FairMTError, match=r"a\.zip: a\.png: broken"):
         Archive(path).read("a.png")
+
+
+def test_a_bomb_with_a_false_size_is_not_unpacked(tmp_path):
+    path = write_zip(tmp_path / "a.zip", {"zeros": bytes(100 << 20)})
+    content = bytearray(path.read_bytes())
+    entry = content.rindex(b"PK\x01\x02")
+    content[entry + 24 : entry + 28] = struct.pack("<I", 1000)
+    path.write_bytes(content)
+    archive = Archive(path)
+    tracemalloc.start()
+    with pytest.raises(FairMTError, match=r"a\.zip: zeros: broken: Bad CRC"):
+        archive.read("zeros")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1 << 20
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_compression_that_cannot_be_unpacked_in_part_is_refused(tmp_path, method):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", method) as archive:
+        archive.writestr("a.png", PNG)
+    with pytest.raises(FairMTError, match=r"a\.png: expected stored or deflated content, found method 1"):
+        Archive(tmp_path / "a.zip")
 
 
 def test_unreadable_archives(tmp_path):

@@ -489,3 +489,34 @@ def test_ties_take_the_higher_threshold_and_labels_without_positives_the_middle(
     assert metrics.f1_thresholds(p[:, None], y[:, None]) == pytest.approx((0.7,))
     assert metrics.f1_thresholds(p[:, None], 0 * y[:, None]) == (0.5,)
     assert metrics.f1_thresholds(p[:, None], np.nan * y[:, None]) == (0.5,)
+
+
+@pytest.mark.parametrize(
+    ("task", "shape"),
+    [
+        (Task("hired", "classification", 2), (60,)),
+        (Task("hired", "classification", 2), (60, 1)),
+        (Task("hired", "classification", 2), (60, 3)),
+        (Task("smile", "detection", 2), (60,)),
+        (Task("pay", "regression", 2, scale=(1.0, 1.0), edges=((0.5,), (0.5,))), (60, 1)),
+    ],
+)
+def test_one_column_for_each_output_is_expected(task, shape):
+    """One probability of two classes would give half of the gap."""
+    p, groups = np.linspace(0, 1, np.prod(shape)).reshape(shape), np.repeat([0, 1], 30)
+    y = np.zeros((60, task.size)) if task.kind != "classification" else np.tile([0.0, 1.0], 30)
+    words = rf"'{task.name}': predictions: expected \[N, {task.size}\], found \[60"
+    for measure in (
+        lambda: metrics.delta_dp(task, p, groups=groups),
+        lambda: metrics.delta_eo(task, p, y, groups=groups),
+        lambda: metrics.benefits(task, p, y, groups=groups, n_groups=2),
+        lambda: metrics.decisions(task, p),
+    ):
+        with pytest.raises(FairMTError, match=words):
+            measure()
+
+
+def test_one_output_may_come_without_its_axis():
+    task = Task("pay", "regression", 1, scale=(1.0,), edges=((0.5,),))
+    p, groups = np.random.default_rng(0).random(60), np.repeat([0, 1], 30)
+    assert metrics.delta_dp(task, p, groups=groups) == metrics.delta_dp(task, p[:, None], groups=groups)

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from raw_tables import shuffled
 from text_files import (
     comments,
     essays,
@@ -302,19 +303,6 @@ def generated(monkeypatch):
     monkeypatch.setattr("fairmt.data.prepare._verified", lambda path, file: file.sha256[0])
 
 
-def shuffled(table, text):
-    """All columns but the text in another order, within the rows that train and those that do not."""
-    frame, rng = table.frame.copy(), np.random.default_rng(0)
-    others = [column for column in frame.columns if column != text]
-    parts = table.split if table.split is not None else pd.Series("all", index=frame.index)
-    for part in set(parts):
-        places = np.flatnonzero(parts == part)
-        order = rng.permutation(places)
-        for column in others:
-            frame.iloc[places, frame.columns.get_loc(column)] = table.frame[column].iloc[order].to_numpy()
-    return replace(table, frame=frame)
-
-
 @pytest.mark.parametrize("benchmark", BENCHMARKS)
 def test_inputs_depend_on_nothing_but_the_text(benchmark, tmp_path, monkeypatch, generated):
     config = read_benchmark(benchmark)
@@ -322,7 +310,7 @@ def test_inputs_depend_on_nothing_but_the_text(benchmark, tmp_path, monkeypatch,
     raw = FILES[dataset.name][0](tmp_path / "raw")
     prepare(benchmark, config, "digest", raw, tmp_path / "one")
     column = config["features"]["text"]["column"]
-    other = replace(dataset, load=lambda raw, options: shuffled(dataset.load(raw, options), column))
+    other = replace(dataset, load=lambda raw, options: shuffled(dataset.load(raw, options), {column}))
     monkeypatch.setattr("fairmt.data.prepare.load_dataset", lambda name: other)
     prepare(benchmark, config, "digest", raw, tmp_path / "two")
     one, two = (read_arrays(tmp_path / part / "inputs.safetensors") for part in ("one", "two"))

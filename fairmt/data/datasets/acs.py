@@ -207,4 +207,12 @@ DATASET = Dataset(
     ),
     load=load,
     never_features=("log_income", "poverty_ratio", "veteran_disability"),
+    harms=(
+        "The areas were chosen for their diversity and are no sample of the nation, and the Census Bureau "
+        "fills in missing answers with those of similar people. One person often answers for a household, "
+        "so difficulties and incomes of the others are what that person says. Sex is recorded as two "
+        "values, race in few; the area tells most people's race. A difficulty is an answer to a question, "
+        "not a diagnosis, and unequal incomes are what was paid, not what was earned fairly. A model of "
+        "these data must not decide about credit, housing, benefits or insurance."
+    ),
 )

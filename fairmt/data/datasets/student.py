@@ -66,4 +66,10 @@ DATASET = Dataset(
     "https://archive.ics.uci.edu/dataset/320/student+performance and put student-mat.csv into "
     "data/raw/student/.",
     never_features=LABELS,
+    harms=(
+        "Pupils of two schools in one region of Portugal, in one school year: with 80 test rows most gaps "
+        "between groups are noise. Sex is recorded as two values. Parents' schooling and work, alcohol and "
+        "free time are what minors answered in a questionnaire, and tell how a family lives. A model of "
+        "these data must not decide about a pupil's marks, support or admission."
+    ),
 )
