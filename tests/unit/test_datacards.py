@@ -1,6 +1,7 @@
 """Data cards: counts and rates against a direct count, valid Croissant metadata, data that is not at hand."""
 
 import json
+from pathlib import Path
 
 import mlcroissant
 import numpy as np
@@ -19,6 +20,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:ConjunctiveGraph is deprecated:D
 # A table of one's own has no benchmark in the repository.
 NAMES = [name for name in dataset_names() if name != "csv"]
 BENCHMARKS = card_benchmarks()
+DOCS = Path("docs/datasets")
 
 
 @pytest.fixture(scope="module")
@@ -51,9 +53,9 @@ def test_base_rates_are_those_of_the_table(student):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_croissant_metadata_is_valid(name, tmp_path):
-    path = tmp_path / "croissant.json"
-    path.write_text(json.dumps(croissant(load_dataset(name), read_benchmark(BENCHMARKS[name]))))
+def test_croissant_metadata_is_valid_and_up_to_date(name):
+    path = DOCS / f"{name}.croissant.json"
+    assert json.loads(path.read_text()) == croissant(load_dataset(name), read_benchmark(BENCHMARKS[name]))
     metadata = mlcroissant.Dataset(jsonld=str(path)).metadata
     assert metadata.name == name
     assert not metadata.issues.errors
