@@ -13,7 +13,6 @@ from fairmt.data.arrays import read_arrays
 from fairmt.data.dataset import load_dataset
 from fairmt.data.datasets import celeba, celeba64
 from fairmt.data.features.image import decode
-from fairmt.data.fetch import fetch
 from fairmt.data.load import load_training
 from fairmt.data.prepare import prepare
 from fairmt.errors import FairMTError
@@ -197,10 +196,3 @@ def test_a_run_on_images_that_was_interrupted_ends_with_the_same_bits(tmp_path, 
 def test_absent_files(name, tmp_path):
     with pytest.raises(FairMTError, match=f"run `fairmt fetch {name}`"):
         load_dataset(name).load(tmp_path, {})
-
-
-@pytest.mark.parametrize("name", ["celeba", "celeba64", "ham10000_64"])
-def test_fetching_what_has_no_address_ends_in_instructions(name, tmp_path):
-    dataset = load_dataset(name)
-    with pytest.raises(FairMTError, match=rf"(?s)no mirror .*data/raw/{name}/.*FAIRMT_MIRRORS"):
-        fetch(dataset, dataset.files[0].name, tmp_path)

@@ -17,6 +17,7 @@ from fairmt.data.arrays import read_arrays
 from fairmt.data.dataset import dataset_names, load_dataset
 from fairmt.data.datasets import adult, compas, student
 from fairmt.data.features import modality
+from fairmt.data.fetch import fetch
 from fairmt.data.prepare import input_module, prepare
 from fairmt.digest import _closure, module_file
 from fairmt.errors import FairMTError
@@ -285,6 +286,20 @@ def test_dataset_card_is_complete(name):
         for digest in (*file.sha256, file.mirror_sha256):
             assert len(digest) == 64
             assert set(digest) <= set(string.hexdigits.lower())
+
+
+WITHOUT_ADDRESS = [
+    (dataset.name, file.name)
+    for dataset in map(load_dataset, dataset_names())
+    for file in dataset.files
+    if not file.urls
+]
+
+
+@pytest.mark.parametrize(("name", "file"), WITHOUT_ADDRESS)
+def test_fetching_what_has_no_address_ends_in_instructions(name, file, tmp_path):
+    with pytest.raises(FairMTError, match=rf"(?s)no mirror .*data/raw/{name}/"):
+        fetch(load_dataset(name), file, tmp_path)
 
 
 TABULAR = [
