@@ -46,7 +46,7 @@ def delta_eo(
     Raises
     ------
     FairMTError
-        If a regression task has no bin edges.
+        If a regression task has no bin edges, or the predictions are not [N, size].
     """
     return odds_gap(task, odds_cells(task, predictions, labels, groups=compact(groups)), n_min=n_min)
 
@@ -71,7 +71,7 @@ def odds_cells(task: Task, predictions: np.ndarray, labels: np.ndarray, *, group
     Raises
     ------
     FairMTError
-        If a regression task has no bin edges.
+        If a regression task has no bin edges, or the predictions are not [N, size].
     """
     p, y = outputs(task, predictions), columns(labels)
     if task.kind == "regression":

@@ -39,6 +39,11 @@ def delta_dp(task: Task, predictions: np.ndarray, *, groups: np.ndarray, n_min: 
     Returns
     -------
     Gap
+
+    Raises
+    ------
+    FairMTError
+        If the predictions are not [N, size].
     """
     if task.kind == "regression":
         return average([_worst(distances, n_min) for distances in _wasserstein(task, predictions, groups)])
