@@ -70,7 +70,11 @@ def _verdicts(claims: pd.DataFrame) -> str:
     verdicts = once(claims)
     counts = verdicts["verdict"].value_counts()
     uncertain = verdicts["reason"].str.contains(UNCERTAIN) & (verdicts["verdict"] != UNTESTABLE)
-    return f"{counts.get(HOLDS, 0)} hold, {counts.get(FAILS, 0)} fail, {uncertain.sum()} of them uncertain"
+    holding, failing = counts.get(HOLDS, 0), counts.get(FAILS, 0)
+    return (
+        f"{holding} hold{'s' if holding == 1 else ''} and {failing} fail{'s' if failing == 1 else ''}, "
+        f"{uncertain.sum() or 'none'} of them uncertain"
+    )
 
 
 def _near(criterion: str, method: str, penalty: str) -> str:
