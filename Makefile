@@ -67,8 +67,7 @@ licences: $(STAMP) ## docs/licences.md: the licences of all that requirements.lo
 clean: ## Delete the suite's runs and evaluations and all prepared data; keeps raw data, tables and figures
 	rm -rf data/prepared results/$(SUITE)/runs results/$(SUITE)/evaluations
 
-# Python compiles a module when it is first imported; pip would compile all that there are, for as long as it installs.
 $(STAMP): pyproject.toml requirements.lock
 	$(PYTHON) -m venv $(VENV) || { echo "make: $(PYTHON) -m venv failed; on Debian and Ubuntu: apt install python3-venv"; exit 1; }
-	$(VENV)/bin/python -m pip install --quiet --no-compile --constraint requirements.lock --editable '.[dev]'
+	$(VENV)/bin/python -m pip install --quiet --constraint requirements.lock --editable '.[dev]'
 	@touch $@
