@@ -70,7 +70,7 @@ def hypervolume_difference(
     to the best ones, over all knob values and seeds. Benchmarks on which the mean gap cannot be measured
     are left out.
     """
-    return _front_lead(evidence, benchmarks, method, reference, criterion, near=False)
+    return mean_over(front_leads(evidence, benchmarks, method, reference, criterion))
 
 
 def near_difference(
@@ -81,18 +81,19 @@ def near_difference(
     The worst utility that counts, the lower end of the box, is so much below the mean of the reference's
     selected knob value.
     """
-    return _front_lead(evidence, benchmarks, method, reference, criterion, near=True)
+    return mean_over(front_leads(evidence, benchmarks, method, reference, criterion, near=True))
 
 
-def _front_lead(
+def front_leads(
     evidence: Evidence,
     benchmarks: Sequence[str],
     method: str,
     reference: str,
     criterion: str,
     *,
-    near: bool,
-) -> pd.Series:
+    near: bool = False,
+) -> dict[str, pd.Series]:
+    """Each benchmark's lead per seed; `hypervolume_difference` and `near_difference` are their means."""
     measured = [name for name in benchmarks if evidence.has_headline(name, reference, criterion)]
     if not measured:
         raise Untestable("the mean gap over tasks cannot be measured on any benchmark")
@@ -114,4 +115,4 @@ def _front_lead(
             box = box._replace(utility=(lowest, box.utility[1]))
         after, before = (box.shares(front, criterion) for front in fronts)
         leads[benchmark] = after - before
-    return mean_over(leads)
+    return leads

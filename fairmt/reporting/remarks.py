@@ -8,10 +8,10 @@ from contextlib import suppress
 
 from fairmt.reporting.claim import Claim
 from fairmt.reporting.evidence import Evidence
-from fairmt.reporting.front_leads import NEAR, hypervolume_difference, near_difference
+from fairmt.reporting.front_leads import NEAR, front_leads, near_difference
 from fairmt.reporting.layout import bracketed
 from fairmt.reporting.measures import BY_TASK, MEASURES
-from fairmt.reporting.measuring import Untestable
+from fairmt.reporting.measuring import Untestable, mean_over
 from fairmt.reporting.served import retraining_share
 from fairmt.statistics import Interval, t_interval
 
@@ -74,15 +74,10 @@ def _least_without_one(
     evidence: Evidence, benchmarks: Sequence[str], method: str, reference: str, criterion: str
 ) -> list[str]:
     """A front's lead without the benchmark that it owes most to."""
-    counted = [name for name in benchmarks if evidence.has_headline(name, reference, criterion)]
-    if len(counted) < 2:
+    leads = front_leads(evidence, benchmarks, method, reference, criterion)
+    if len(leads) < 2:
         return []
-    leads = {
-        name: hypervolume_difference(
-            evidence, [other for other in counted if other != name], method, reference, criterion
-        )
-        for name in counted
-    }
-    name = min(leads, key=lambda name: leads[name].mean())
-    lead = t_interval(leads[name].to_numpy())
+    without = {name: mean_over({other: leads[other] for other in leads if other != name}) for name in leads}
+    name = min(without, key=lambda name: without[name].mean())
+    lead = t_interval(without[name].to_numpy())
     return [f"without {name}, where it is largest: {bracketed(*lead[:3])}"]

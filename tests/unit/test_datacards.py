@@ -14,11 +14,12 @@ from fairmt.datacards.croissant import croissant
 from fairmt.datacards.description import base_rates, card_benchmarks, counts, describe
 from fairmt.datacards.write import write_cards
 from fairmt.errors import FairMTError
+from fairmt.own_table import OWN_TABLE
 
 # mlcroissant's graph library warns about itself.
 pytestmark = pytest.mark.filterwarnings("ignore:ConjunctiveGraph is deprecated:DeprecationWarning")
 # A table of one's own has no benchmark in the repository.
-NAMES = [name for name in dataset_names() if name != "csv"]
+NAMES = [name for name in dataset_names() if name != OWN_TABLE]
 BENCHMARKS = card_benchmarks()
 DOCS = Path("docs/datasets")
 

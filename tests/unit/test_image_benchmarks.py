@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 import torch
 from affect_files import write_affect
-from faces_files import write_faces
-from vision_files import write_celeba, write_celeba64, write_ham10000, write_ham10000_64
+from image_writers import IMAGE_WRITERS
 
 from fairmt.config import read_benchmark
 from fairmt.data.load import load_training
@@ -15,20 +14,11 @@ from fairmt.evaluation import evaluate_run
 from fairmt.methods.registry import get_card, load_method
 from fairmt.training import Job, train
 
-WRITERS = {
-    "affect": lambda folder: write_affect(folder, images=True),
-    "celeba": write_celeba,
-    "celeba64": write_celeba64,
-    "faces": write_faces,
-    "ham10000": write_ham10000,
-    "ham10000_64": write_ham10000_64,
-}
+pytestmark = pytest.mark.usefixtures("generated")
 
 
 @pytest.fixture(autouse=True)
-def generated(monkeypatch):
-    """Generated files take the place of the pinned ones; training has one thread."""
-    monkeypatch.setattr("fairmt.data.prepare._verified", lambda path, file: file.sha256[0])
+def one_thread():
     torch.set_num_threads(1)
 
 
@@ -48,7 +38,7 @@ def test_from_files_to_metrics(benchmark, tmp_path):
     config = read_benchmark(benchmark)
     config["features"] = {"image": {"size": 32}}
     config["training"] |= {"steps": 2, "batch_size": 16}
-    raw = WRITERS[config["dataset"]](tmp_path / "raw")
+    raw = IMAGE_WRITERS[config["dataset"]](tmp_path / "raw")
     prepare(benchmark, config, "digest", raw, tmp_path / "data")
     card = get_card("fairmt_eo")
     job = Job(benchmark, config, load_method(card), card.method_params(0.1), 1.0, 0, {"hash8": ""})
@@ -74,7 +64,9 @@ def test_an_image_that_a_corpus_lacks_is_named(tmp_path):
 def test_disjoint_labels_are_in_training_as_the_sources_have_them(benchmark, task, tmp_path):
     config = read_benchmark(benchmark)
     config["features"] = {"image": {"size": 8}}
-    prepare(benchmark, config, "digest", WRITERS[config["dataset"]](tmp_path / "raw"), tmp_path / "data")
+    prepare(
+        benchmark, config, "digest", IMAGE_WRITERS[config["dataset"]](tmp_path / "raw"), tmp_path / "data"
+    )
     labels = load_training(tmp_path / "data").y
     known = {
         name: (~np.isnan(values.reshape(len(values), -1))).any(axis=1) for name, values in labels.items()

@@ -151,34 +151,31 @@ def test_a_link_out_of_a_folder_is_refused(tmp_path):
         Archive(tmp_path / "folder").read("a.png")
 
 
+def announcing(size, path):
+    """The archive, with another size of its last file in the list of its content."""
+    content = bytearray(path.read_bytes())
+    entry = content.rindex(b"PK\x01\x02")
+    content[entry + 24 : entry + 28] = struct.pack("<I", size)
+    path.write_bytes(content)
+    return path
+
+
 def test_bombs_are_refused_before_anything_is_unpacked(tmp_path):
     with pytest.raises(FairMTError, match=r"zeros: .* unpack to 10000000, more than 200 times as many"):
         Archive(write_zip(tmp_path / "a.zip", {"zeros": bytes(10_000_000)}))
-    path = write_zip(tmp_path / "b.zip", {"a.png": PNG})
-    content = bytearray(path.read_bytes())
-    entry = content.rindex(b"PK\x01\x02")
-    content[entry + 24 : entry + 28] = struct.pack("<I", FILE_BYTES + 1)
-    path.write_bytes(content)
+    path = announcing(FILE_BYTES + 1, write_zip(tmp_path / "b.zip", {"a.png": PNG}))
     with pytest.raises(FairMTError, match=f"a.png: expected at most {FILE_BYTES} bytes"):
         Archive(path)
 
 
 def test_an_archive_that_lies_about_a_size_gives_an_error(tmp_path):
-    path = write_zip(tmp_path / "a.zip", {"a.png": PNG})
-    content = bytearray(path.read_bytes())
-    entry = content.rindex(b"PK\x01\x02")
-    content[entry + 24 : entry + 28] = struct.pack("<I", len(PNG) // 2)
-    path.write_bytes(content)
+    path = announcing(len(PNG) // 2, write_zip(tmp_path / "a.zip", {"a.png": PNG}))
     with pytest.raises(FairMTError, match=r"a\.zip: a\.png: broken"):
         Archive(path).read("a.png")
 
 
 def test_a_bomb_with_a_false_size_is_not_unpacked(tmp_path):
-    path = write_zip(tmp_path / "a.zip", {"zeros": bytes(100 << 20)})
-    content = bytearray(path.read_bytes())
-    entry = content.rindex(b"PK\x01\x02")
-    content[entry + 24 : entry + 28] = struct.pack("<I", 1000)
-    path.write_bytes(content)
+    path = announcing(1000, write_zip(tmp_path / "a.zip", {"zeros": bytes(100 << 20)}))
     archive = Archive(path)
     tracemalloc.start()
     with pytest.raises(FairMTError, match=r"a\.zip: zeros: broken: Bad CRC"):

@@ -297,12 +297,6 @@ def test_value_that_is_not_known(name, tmp_path):
         load_dataset(name).load(rewritten(name, tmp_path, content), {})
 
 
-@pytest.fixture
-def generated(monkeypatch):
-    """Generated files take the place of the pinned ones."""
-    monkeypatch.setattr("fairmt.data.prepare._verified", lambda path, file: file.sha256[0])
-
-
 @pytest.mark.parametrize("benchmark", BENCHMARKS)
 def test_inputs_depend_on_nothing_but_the_text(benchmark, tmp_path, monkeypatch, generated):
     config = read_benchmark(benchmark)

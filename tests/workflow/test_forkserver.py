@@ -67,6 +67,15 @@ def server() -> Iterator[Server]:
     shutil.rmtree(socket.parent, ignore_errors=True)
 
 
+def _printed(code: str, variables: dict[str, str]) -> str:
+    """What a process prints that has these variables from its start."""
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | variables, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
 def _children(process: int) -> list[int]:
     return [int(child) for child in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
 
@@ -149,10 +158,7 @@ def test_a_server_imports_no_code_of_the_project_and_has_one_thread():
         " print([name for name in set(sys.modules) - before if name.startswith('fairmt')],"
         " len(os.listdir('/proc/self/task')), 'torch' in sys.modules)"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code], env=os.environ | forkserver.ONE_THREAD, capture_output=True, text=True
-    )
-    assert done.stdout.split() == ["[]", "1", "True"], done.stderr
+    assert _printed(code, forkserver.ONE_THREAD).split() == ["[]", "1", "True"]
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library reads other variables")
@@ -163,11 +169,8 @@ def test_freed_memory_stays_for_the_next_step():
         "def step(): return [numpy.ones(2**18) for _ in range(32)] and None\n"
         "step(); before = faults(); step(); print(faults() - before)"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code], env=os.environ | forkserver.KEEP_MEMORY, capture_output=True, text=True
-    )
     # The step fills 16,384 pages.
-    assert int(done.stdout) < 100, done.stderr
+    assert int(_printed(code, forkserver.KEEP_MEMORY)) < 100
 
 
 def test_no_server_where_a_gpu_is_visible(monkeypatch):
