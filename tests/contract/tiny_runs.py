@@ -9,7 +9,7 @@ KINDS = ("classification", "detection", "regression")
 CONFIG = {
     "model": {"trunk": "mlp", "widths": [12, 8], "head_widths": [4], "dropout": 0.2},
     "training": {
-        "steps": 24,
+        "steps": 16,
         "batch_size": 16,
         "optimizer": "adam",
         "learning_rate": 0.01,
