@@ -20,8 +20,7 @@ from fairmt.methods.base import Method
 from fairmt.training import Job, train
 
 
-def prepared(name, raw, out, monkeypatch):
-    monkeypatch.setattr("fairmt.data.prepare._verified", lambda path, file: file.sha256[0])
+def prepared(name, raw, out):
     return prepare(name, read_benchmark(name), "digest", raw, out)
 
 
@@ -36,9 +35,9 @@ def test_attributes_are_those_of_the_file(tmp_path):
     assert (table.frame["age"] == "Young").equals(table.frame["Young"] == 1)
 
 
-def test_nobody_is_in_two_splits(tmp_path, monkeypatch):
+def test_nobody_is_in_two_splits(tmp_path, generated):
     raw = write_celeba(tmp_path / "raw")
-    prepared("celeba-male", raw, tmp_path / "out", monkeypatch)
+    prepared("celeba-male", raw, tmp_path / "out")
     inputs = read_arrays(tmp_path / "out/inputs.safetensors")
     lines = (raw / "identity_CelebA.txt").read_text().split()
     identity = {int(name[:6]): person for name, person in zip(lines[::2], lines[1::2], strict=True)}
@@ -55,9 +54,9 @@ def test_the_subset_keeps_the_official_boundaries(tmp_path):
     assert [split[number] for number in (182_637, 182_638)] == ["validation", "test"]
 
 
-def test_images_belong_to_their_rows(tmp_path, monkeypatch):
+def test_images_belong_to_their_rows(tmp_path, generated):
     raw = write_celeba64(tmp_path / "raw")
-    prepared("celeba64-male", raw, tmp_path / "out", monkeypatch)
+    prepared("celeba64-male", raw, tmp_path / "out")
     inputs = read_arrays(tmp_path / "out/inputs.safetensors")
     assert inputs["x"].dtype == np.uint8
     with zipfile.ZipFile(raw / "images.zip") as archive:
@@ -66,8 +65,8 @@ def test_images_belong_to_their_rows(tmp_path, monkeypatch):
             np.testing.assert_array_equal(inputs["x"][row], decode(content, 64, "here"))
 
 
-def test_images_are_read_memory_mapped_where_splits_are_contiguous(tmp_path, monkeypatch):
-    prepared("celeba64-male", write_celeba64(tmp_path / "raw"), tmp_path / "out", monkeypatch)
+def test_images_are_read_memory_mapped_where_splits_are_contiguous(tmp_path, generated):
+    prepared("celeba64-male", write_celeba64(tmp_path / "raw"), tmp_path / "out")
     data = load_training(tmp_path / "out")
     assert len(data.x) == 100
     assert len(data.evaluation.x) == 200
@@ -75,17 +74,17 @@ def test_images_are_read_memory_mapped_where_splits_are_contiguous(tmp_path, mon
     assert not data.evaluation.x.flags.owndata
 
 
-def test_preparing_images_again_gives_the_same_bytes(tmp_path, monkeypatch):
+def test_preparing_images_again_gives_the_same_bytes(tmp_path, generated):
     raw = write_celeba64(tmp_path / "raw")
     for out in ("first", "second"):
-        prepared("celeba64-male", raw, tmp_path / out, monkeypatch)
+        prepared("celeba64-male", raw, tmp_path / out)
     names = sorted(path.name for path in (tmp_path / "first").iterdir())
     assert names == ["inputs.safetensors", "labels.safetensors", "meta.json", "solution.safetensors"]
     for name in names:
         assert (tmp_path / "first" / name).read_bytes() == (tmp_path / "second" / name).read_bytes()
 
 
-def test_a_broken_image_leaves_no_file(tmp_path, monkeypatch):
+def test_a_broken_image_leaves_no_file(tmp_path, generated):
     raw = write_celeba64(tmp_path / "raw")
     with zipfile.ZipFile(raw / "images.zip") as archive:
         files = {name: archive.read(name) for name in archive.namelist()}
@@ -94,11 +93,11 @@ def test_a_broken_image_leaves_no_file(tmp_path, monkeypatch):
         for name, content in files.items():
             archive.writestr(name, content)
     with pytest.raises(FairMTError, match=r"images\.zip: 182600\.jpg: not a whole JPEG or PNG"):
-        prepared("celeba64-male", raw, tmp_path / "out", monkeypatch)
+        prepared("celeba64-male", raw, tmp_path / "out")
     assert not list((tmp_path / "out").iterdir())
 
 
-def test_missing_images_are_counted(tmp_path, monkeypatch):
+def test_missing_images_are_counted(tmp_path, generated):
     raw = write_celeba(tmp_path / "raw")
     with zipfile.ZipFile(raw / "img_align_celeba.zip") as archive:
         files = {name: archive.read(name) for name in archive.namelist()[:200]}
@@ -106,7 +105,7 @@ def test_missing_images_are_counted(tmp_path, monkeypatch):
         for name, content in files.items():
             archive.writestr(name, content)
     with pytest.raises(FairMTError, match=r"img_align_celeba\.zip: expected 240 images, found 199; "):
-        prepared("celeba-male", raw, tmp_path / "out", monkeypatch)
+        prepared("celeba-male", raw, tmp_path / "out")
 
 
 def edit(name, old, new):
@@ -167,8 +166,8 @@ class Interrupted(Exception):
     pass
 
 
-def test_a_run_on_images_that_was_interrupted_ends_with_the_same_bits(tmp_path, monkeypatch):
-    prepared("celeba64-male", write_celeba64(tmp_path / "raw"), tmp_path / "data", monkeypatch)
+def test_a_run_on_images_that_was_interrupted_ends_with_the_same_bits(tmp_path, generated):
+    prepared("celeba64-male", write_celeba64(tmp_path / "raw"), tmp_path / "data")
     train(job(4), tmp_path / "data", tmp_path / "whole", "cpu")
 
     class Stops(Method):
