@@ -24,7 +24,7 @@ PREPARED = Path("data/prepared")
 class Run:
     """One training job: a method at one knob value, on one benchmark, with one seed.
 
-    ``hash8`` identifies configuration, data and code, so a folder never holds results of others.
+    ``hash8`` identifies configuration, data and code, so another run has another folder.
     """
 
     suite: str

@@ -10,7 +10,6 @@ from matplotlib.figure import Figure
 
 from fairmt.audit.audit import Audit
 from fairmt.audit.measure import Finding
-from fairmt.audit.write import bounds
 from fairmt.files import atomic
 from fairmt.reporting.palette import COLOURS, MARKERS
 
@@ -108,7 +107,7 @@ def _draw_points(
     axis: Axes, findings: list[Finding], heights: list[float], colour: str, marker: str
 ) -> ErrorbarContainer:
     values = [100 * finding.estimate.value for finding in findings]
-    ends = [bounds(finding) for finding in findings]
+    ends = [finding.bounds for finding in findings]
     errors = [
         [value - 100 * low for value, (low, _) in zip(values, ends, strict=True)],
         [100 * high - value for value, (_, high) in zip(values, ends, strict=True)],

@@ -51,6 +51,15 @@ class Finding:
     left_out: float
     reason: str
 
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """Ends of the interval; a gap is never below 0, a utility never above 1."""
+        value, half = self.estimate.value, self.estimate.half
+        if math.isnan(half):
+            return half, half
+        is_gap = self.metric.startswith("delta")
+        return max(value - half, 0.0 if is_gap else -1.0), value + half if is_gap else min(value + half, 1.0)
+
 
 def overall(predicted: Predicted) -> Finding:
     """The task's utility on all labelled rows."""

@@ -71,7 +71,7 @@ def audit_csv(audit: Audit) -> str:
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(COLUMNS)
     for finding in audit.findings:
-        low, high = bounds(finding)
+        low, high = finding.bounds
         numbers = (finding.estimate.value, low, high, finding.floor)
         writer.writerow(
             (
@@ -81,15 +81,6 @@ def audit_csv(audit: Audit) -> str:
             )
         )
     return buffer.getvalue()
-
-
-def bounds(finding: Finding) -> tuple[float, float]:
-    """Ends of the interval; a gap is never below 0, a utility never above 1."""
-    value, half = finding.estimate.value, finding.estimate.half
-    if math.isnan(half):
-        return half, half
-    is_gap = finding.metric.startswith("delta")
-    return max(value - half, 0.0 if is_gap else -1.0), value + half if is_gap else min(value + half, 1.0)
 
 
 def sections(audit: Audit) -> list[Section]:
@@ -162,4 +153,4 @@ def _find(audit: Audit, task: str, attribute: str, metric: str, group: str = "")
 
 def _cell(finding: Finding) -> Cell:
     value = finding.estimate.value
-    return Cell(bracketed(value, *bounds(finding)), value)
+    return Cell(bracketed(value, *finding.bounds), value)

@@ -9,7 +9,7 @@ import pandas as pd
 from fairmt.errors import FairMTError
 
 MISSING = "NaN"
-"""What has no value; an empty field is empty text."""
+"""A number that is not there. In a column of text it is text: a group may be called so."""
 
 
 TEXT = (
@@ -33,7 +33,9 @@ def read_csv(path: Path) -> pd.DataFrame:
         If there is no such file, or it is no table.
     """
     try:
-        return pd.read_csv(path, keep_default_na=False, na_values=[MISSING], dtype=dict.fromkeys(TEXT, "str"))
+        columns = pd.read_csv(path, nrows=0).columns
+        missing = {column: [MISSING] for column in columns if column not in TEXT}
+        return pd.read_csv(path, keep_default_na=False, na_values=missing, dtype=dict.fromkeys(TEXT, "str"))
     except FileNotFoundError:
         raise FairMTError(f"{path}: no such file; the report needs it") from None
     except (ValueError, pd.errors.ParserError) as error:

@@ -58,7 +58,8 @@ def group_points(evidence: Evidence, benchmarks: Collection[str]) -> pd.DataFram
     keys = ["benchmark", "task", "method", "group"]
     changes = summarise(pairs, keys)
     changes["clear"] = (changes["low"] > 0) | (changes["high"] < 0)
-    means = 100 * pairs.groupby(keys, sort=False)[["before", "after"]].mean()
+    # As everywhere, a mean over seeds is one over all of them; a group without one is not drawn.
+    means = 100 * pairs.groupby(keys, sort=False)[["before", "after"]].mean(skipna=False).dropna()
     return means.reset_index().merge(changes[[*keys, "clear"]], on=keys)
 
 

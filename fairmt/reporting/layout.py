@@ -219,7 +219,7 @@ def _grid(section: Section, style: str, show: Callable[[Cell], str]) -> str:
     numbers = len(section.header) - section.text_columns
     return tabulate(
         rows,
-        headers=list(section.header),
+        headers=[show(Cell(name)) for name in section.header],
         tablefmt=style,
         disable_numparse=True,
         colalign=["left"] * section.text_columns + ["right"] * numbers if rows else None,

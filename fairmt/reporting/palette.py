@@ -62,7 +62,7 @@ class Style(NamedTuple):
 
 
 def styles(methods: Collection[str]) -> dict[str, Style]:
-    """A style for each method; no two of them share one.
+    """A style for each method; no two share one as long as there are enough.
 
     The methods of `KNOWN` have fixed styles. Any other gets one by its name's digest, the next free
     one where two names collide.
@@ -76,7 +76,7 @@ def styles(methods: Collection[str]) -> dict[str, Style]:
     taken = {name: place for place, name in enumerate(KNOWN)}
     for name in sorted(set(methods) - set(KNOWN)):
         place = int(hashlib.sha256(name.encode()).hexdigest(), 16) % total
-        while place in taken.values():
+        while place in taken.values() and len(taken) < total:
             place = (place + 1) % total
         taken[name] = place
     # Both lengths are coprime: every place up to their product is another combination.

@@ -104,6 +104,15 @@ def test_extends_may_be_chained(write):
         ),
         ("extends: base\ndataset: adlut\n", "dataset: unknown dataset 'adlut'; did you mean 'adult'"),
         ("extends: base\noptions: {rows: many}\n", r"options\.rows: 'many' is not of type 'integer'"),
+        ("extends: base\noptions: {complete_rows: no}\n", r"complete_rows: 'no' is not of type 'boolean'"),
+        (
+            "extends: base\nfeatures: {numeric: [age, age]}\n",
+            r"features\.numeric: .* has non-unique elements",
+        ),
+        (
+            "extends: base\nfeatures: {numeric: [], bins: 4, text: {column: t, components: 3}}\n",
+            r"features: 'bins' is not one of .*'text'",
+        ),
         ("", "expected a mapping"),
         ("title: a\n\tdataset: adult\n", "not valid YAML"),
         ("extends: base\nstpes: 3\n", "top level: unknown key 'stpes'"),

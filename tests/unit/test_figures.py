@@ -44,6 +44,16 @@ def test_dumbbells_lead_from_the_reference_to_the_method():
     np.testing.assert_allclose(row[["before", "after"]].to_numpy(), [[74.0, 76.4]])
 
 
+def test_a_group_that_one_seed_lacks_is_not_drawn():
+    suite = make_suite()
+    metrics = make_metrics(suite)
+    of_women = (metrics["group"] == "Female") & (metrics["task"] == "income")
+    metrics.loc[of_women & (metrics["method"] == "fairmt_eo") & (metrics["seed"] == 0), "value"] = np.nan
+    points = group_points(Evidence(metrics, make_context(suite)), suite.benchmarks)
+    left = set(points.loc[points["task"] == "income", ["method", "group"]].itertuples(index=False, name=None))
+    assert left == {("diff_dp", "Female"), ("diff_dp", "Male"), ("fairmt_eo", "Male")}
+
+
 def test_a_change_is_clear_if_its_paired_interval_excludes_zero():
     suite = make_suite()
     metrics = make_metrics(suite)
@@ -86,6 +96,11 @@ def test_styles_are_distinct_and_do_not_depend_on_the_suite():
     assert len(set(everything.values())) == len(names)
     assert all(styles([name])[name] == everything[name] for name in KNOWN)
     assert styles(names[::-1]) == everything
+
+
+def test_more_methods_than_styles_share_some():
+    names = [f"method_{place}" for place in range(2 * len(COLOURS) * len(MARKERS))]
+    assert set(styles(names)) == set(names)
 
 
 def test_every_combination_of_colour_and_marker_is_reached():

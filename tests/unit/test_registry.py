@@ -78,6 +78,7 @@ def test_controls_have_one_pseudo_value(write):
         (CARD.replace("title: A method\n", ""), "required key 'title' is missing"),
         (CARD.replace("fairness", "fair"), "kind: 'fair' is not one of"),
         (CARD + "params: {lam: [1, 2, 3]}", "params.lam"),
+        (CARD + "params: {fair: no}", "params.fair: 'no' does not match"),
         (CARD + "params: {lam: [1, 2, 3, 5, 4]}", "params.lam: values must increase"),
         (CARD + "params: {lam: [1, 2, 3, 4, 4]}", "params.lam: values must increase"),
         (CARD + "params: {a: [1, 2, 3, 4, 5], b: [1, 2, 3, 4, 5]}", r"one knob \(list\) at most, found a, b"),

@@ -184,7 +184,7 @@ def test_group_table_has_the_utility_of_every_group():
     assert row_of(table, **keys, group="Male")["utility"] == pytest.approx(0.80 + 0.06)
 
 
-@pytest.mark.parametrize("names", [("control", "method"), ("0", "1"), ("a", "a_low")])
+@pytest.mark.parametrize("names", [("control", "method"), ("0", "1"), ("a", "a_low"), ("NaN", "m|n")])
 def test_groups_of_any_name_have_a_column(names, tmp_path, patched_context):
     suite = make_suite()
     metrics = make_metrics(suite)
@@ -471,9 +471,11 @@ def test_latex_of_many_and_of_long_tables_compiles(tmp_path):
     assert r"\caption{Long (continued)}" in (tmp_path / "tables.tex").read_text(encoding="utf-8")
 
 
-def test_markdown_cells_keep_pipes_and_stars():
-    section = Section("T", ("Method",), [[Cell("a|b*c")]])
-    assert r"a\|b\*c" in markdown("T", (), [section])
+def test_markdown_cells_and_headers_keep_pipes_and_stars():
+    section = Section("T", ("m|n",), [[Cell("a|b*c")]])
+    text = markdown("T", (), [section])
+    assert r"a\|b\*c" in text
+    assert r"m\|n" in text
 
 
 def test_percent_never_prints_minus_zero():
