@@ -51,8 +51,9 @@ def findings() -> str:
     near = {criterion: _near(criterion, method, penalty) for criterion, method, penalty in LEADS[:2]}
     return (
         f"**What was found.** On suite `open` ({len(suite.benchmarks)} benchmarks, {suite.seeds} seeds), "
-        f"of the paper's claims {_verdicts(claims[~own])}; of this project's claims about its reconstruction "
-        f"{_verdicts(claims[own])}. The paper reports that ΔEO and ΔDP fall "
+        f"of the {claims.loc[~own, 'id'].nunique()} claims attributed to the paper "
+        f"{_verdicts(claims[~own])}; of this project's claims about its reconstruction "
+        f"{_verdicts(claims[own])}. Summaries of the paper say that ΔEO and ΔDP fall "
         f"by 30 to 50 %; here, with knob values within {100 * suite.selection['tolerance']:g} % of the "
         f"utility of plain multi-task learning where there is one, they change by {value['eo-falls']} % and "
         f"{value['dp-falls']} %. Over cells of tasks and labels, the best-served groups' benefit changes by "
@@ -66,14 +67,16 @@ def findings() -> str:
 
 
 def _verdicts(claims: pd.DataFrame) -> str:
-    """How many hold and fail, and how many of these verdicts are uncertain."""
+    """How many hold, fail and cannot be tested, and how many verdicts are uncertain."""
     verdicts = once(claims)
     counts = verdicts["verdict"].value_counts()
     uncertain = verdicts["reason"].str.contains(UNCERTAIN) & (verdicts["verdict"] != UNTESTABLE)
     holding, failing = counts.get(HOLDS, 0), counts.get(FAILS, 0)
+    untestable = counts.get(UNTESTABLE, 0)
     return (
         f"{holding} hold{'s' if holding == 1 else ''} and {failing} fail{'s' if failing == 1 else ''}, "
         f"{uncertain.sum() or 'none'} of them uncertain"
+        + (f", and {untestable} cannot be tested there (suite `ablation` tests them)" if untestable else "")
     )
 
 
