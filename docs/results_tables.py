@@ -72,12 +72,17 @@ def _verdicts(claims: pd.DataFrame) -> str:
     counts = verdicts["verdict"].value_counts()
     uncertain = verdicts["reason"].str.contains(UNCERTAIN) & (verdicts["verdict"] != UNTESTABLE)
     holding, failing = counts.get(HOLDS, 0), counts.get(FAILS, 0)
-    untestable = counts.get(UNTESTABLE, 0)
-    return (
+    text = (
         f"{holding} hold{'s' if holding == 1 else ''} and {failing} fail{'s' if failing == 1 else ''}, "
         f"{uncertain.sum() or 'none'} of them uncertain"
-        + (f", and {untestable} cannot be tested there (suite `ablation` tests them)" if untestable else "")
     )
+    untestable = verdicts.index[verdicts["verdict"] == UNTESTABLE]
+    if untestable.empty:
+        return text
+    elsewhere = [
+        suite for suite in SUITES if (once(_claims(suite)).loc[untestable, "verdict"] != UNTESTABLE).all()
+    ]
+    return f"{text}, and {len(untestable)} cannot be tested there (tested on {_listed(elsewhere)})"
 
 
 def _near(criterion: str, method: str, penalty: str) -> str:
@@ -147,8 +152,8 @@ def _reference_at_their_rate(evidence: Evidence) -> str:
     )
 
 
-def _listed(methods: pd.Series) -> str:
-    return ", ".join(f"`{name}`" for name in methods) or "none"
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names) or "none"
 
 
 def claims_table() -> str:

@@ -45,41 +45,54 @@ def remarks(claim: Claim, measured: dict[str, Interval], evidence: Evidence) -> 
 
 def _comparisons(claim: Claim, evidence: Evidence) -> list[str]:
     """What the measured value has to be compared with."""
-    context, spec = evidence.context, claim.measure
-    plain, reference = context.suite.reference, claim.reference(context)
-    benchmarks = claim.benchmarks(context)
-    found = []
-    if spec.get("partial_labels") and list(claim.parts(context).values()) == [benchmarks]:
+    context, found = evidence.context, []
+    everything = [claim.benchmarks(context)]
+    if claim.measure.get("partial_labels") and list(claim.parts(context).values()) == everything:
         found.append("every benchmark of the suite removes labels: the same as the change over all of them")
-    # With one seed no gap closes by noise; fronts may lie far from the reference.
-    with suppress(Untestable):
-        if spec["kind"] == "levelling-down":
-            noise = retraining_share(evidence, benchmarks, reference, spec["criterion"]).mean()
-            found.append(
-                f"{reference} against its own other seeds reads {100 * noise:.0f} %, from noise alone"
-            )
-        if spec["kind"] == "hypervolume-difference":
-            near = near_difference(evidence, benchmarks, spec["method"], reference, spec["criterion"])
-            lead = t_interval(near.to_numpy())
-            if not math.isnan(lead.mean):
-                found.append(
-                    f"of what costs at most {100 * NEAR:g} % of {plain}'s utility: "
-                    f"{bracketed(*lead[:3])} {MEASURES[spec['kind']][1]}"
-                )
-    with suppress(Untestable):
-        if spec["kind"] == "hypervolume-difference":
-            found += _least_without_one(evidence, benchmarks, spec["method"], reference, spec["criterion"])
+    for compare in _COMPARISONS.get(claim.measure["kind"], ()):
+        # With one seed no gap closes by noise; fronts may lie far from the reference.
+        with suppress(Untestable):
+            found += compare(claim, evidence)
     return found
 
 
-def _least_without_one(
-    evidence: Evidence, benchmarks: Sequence[str], method: str, reference: str, criterion: str
-) -> list[str]:
+def _closed_by_noise(claim: Claim, evidence: Evidence) -> list[str]:
+    """What the reference reads against its own other seeds."""
+    reference, criterion = claim.reference(evidence.context), claim.measure["criterion"]
+    noise = retraining_share(evidence, claim.benchmarks(evidence.context), reference, criterion).mean()
+    return [f"{reference} against its own other seeds reads {100 * noise:.0f} %, from noise alone"]
+
+
+def _lead_at_little_cost(claim: Claim, evidence: Evidence) -> list[str]:
+    """A front's lead in what costs little utility."""
+    lead = t_interval(near_difference(evidence, *_fronts(claim, evidence)).to_numpy())
+    if math.isnan(lead.mean):
+        return []
+    return [
+        f"of what costs at most {100 * NEAR:g} % of {evidence.context.suite.reference}'s utility: "
+        f"{bracketed(*lead[:3])} {MEASURES[claim.measure['kind']][1]}"
+    ]
+
+
+def _least_without_one(claim: Claim, evidence: Evidence) -> list[str]:
     """A front's lead without the benchmark that it owes most to."""
-    leads = front_leads(evidence, benchmarks, method, reference, criterion)
+    leads = front_leads(evidence, *_fronts(claim, evidence))
     if len(leads) < 2:
         return []
     without = {name: mean_over({other: leads[other] for other in leads if other != name}) for name in leads}
     name = min(without, key=lambda name: without[name].mean())
     lead = t_interval(without[name].to_numpy())
     return [f"without {name}, where it is largest: {bracketed(*lead[:3])}"]
+
+
+def _fronts(claim: Claim, evidence: Evidence) -> tuple[Sequence[str], str, str, str]:
+    """Benchmarks, method, reference and criterion of a claim that compares fronts."""
+    context, spec = evidence.context, claim.measure
+    return claim.benchmarks(context), spec["method"], claim.reference(context), spec["criterion"]
+
+
+_COMPARISONS = {
+    "levelling-down": (_closed_by_noise,),
+    "hypervolume-difference": (_lead_at_little_cost, _least_without_one),
+}
+"""By what a claim measures."""

@@ -60,8 +60,8 @@ def exact(x, y, group, eps, criterion):
     return free, w, R @ w - h, multipliers.reshape(2, -1)
 
 
-@pytest.mark.parametrize(("criterion", "eps", "steps"), [("dp", 0.1, 1500), ("eo", 0.15, 3500)])
-def test_reaches_the_constrained_optimum_of_a_convex_problem(criterion, eps, steps):
+@pytest.mark.parametrize(("criterion", "eps", "count"), [("dp", 0.1, 1500), ("eo", 0.15, 3500)])
+def test_reaches_the_constrained_optimum_of_a_convex_problem(criterion, eps, count):
     """Weights and multipliers, against a quadratic program written down independently."""
     tasks, x, y, group = regression_problem(criterion)
     free, expected, gaps, multipliers = exact(x, y, group, eps, criterion)
@@ -71,7 +71,7 @@ def test_reaches_the_constrained_optimum_of_a_convex_problem(criterion, eps, ste
     optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
     labels = {name: torch.tensor(y[:, t : t + 1]).float() for t, name in enumerate("ab")}
     batch = Batch(torch.tensor(x).float(), labels, torch.tensor(group), torch.arange(60))
-    for _ in range(steps):
+    for _ in range(count):
         optimizer.zero_grad()
         method.backward(model, batch)
         optimizer.step()

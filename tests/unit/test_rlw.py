@@ -59,7 +59,7 @@ def test_the_expected_step_is_multi_task_erms(errors):
     drawn = torch.stack([step(RLW(TASKS, GROUPS), batch, seed)[1] for seed in range(500)])
     _, expected = step(Method(TASKS, GROUPS), batch, 0)
     # A weight's standard deviation is about 0.25, its mean's a twentieth of that.
-    torch.testing.assert_close(drawn.mean(0), expected, rtol=0.1, atol=0.0)
+    torch.testing.assert_close(drawn.mean(0), expected, rtol=0.07, atol=0.0)
 
 
 def test_weights_of_the_tasks_present_sum_to_one():
