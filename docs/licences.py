@@ -28,9 +28,9 @@ def _entry(name: str) -> tuple[str, str]:
         if line.startswith("License :: ") and not line.endswith(":: OSI Approved")
     ]
     text = (found.get("License") or "").strip().partition("\n")[0][:60]
-    return found["Version"], found.get("License-Expression") or ", ".join(
-        classifiers
-    ) or text or "see package"
+    # The version says nothing of a build, such as +cpu.
+    version = found["Version"].partition("+")[0]
+    return version, found.get("License-Expression") or ", ".join(classifiers) or text or "see package"
 
 
 if __name__ == "__main__":

@@ -13,11 +13,11 @@ import pandas as pd
 from fairmt.metrics.benefits import BENEFIT
 from fairmt.reporting.context import Context
 from fairmt.reporting.rows import rows_where
-from fairmt.reporting.summary import CRITERIA, HEADLINE, headline, selected_runs
+from fairmt.reporting.summary import FLOORS, HEADLINE, headline, selected_runs
 from fairmt.training_records import TRAINING
 
 HEAD_ABSORPTION = "head_absorption"
-_TASK_METRICS = (*HEADLINE, *(f"{criterion}_floor" for criterion in CRITERIA))
+_TASK_METRICS = (*HEADLINE, *FLOORS.values())
 _NO_TASKS = pd.DataFrame(index=pd.Index([], dtype="int64", name="seed"), dtype=float)
 _NO_FRONT = pd.DataFrame(index=pd.MultiIndex.from_arrays([[], []], names=["seed", "knob_value"]), dtype=float)
 """What a method without results has."""
@@ -99,7 +99,7 @@ class Evidence:
         if key not in self._left_out:
             gap, floor = (
                 self.tasks(benchmark, reference, criterion, metric).mean()
-                for metric in (criterion, f"{criterion}_floor")
+                for metric in (criterion, FLOORS[criterion])
             )
             unmeasured = dict.fromkeys(gap.index[gap.isna()], "has too few samples in a group")
             chance = dict.fromkeys(

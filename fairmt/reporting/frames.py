@@ -8,7 +8,7 @@ from fairmt.reporting.context import Context
 from fairmt.reporting.evidence import Evidence
 from fairmt.reporting.marks import mark_best
 from fairmt.reporting.measures import task_changes
-from fairmt.reporting.summary import CRITERIA, HEADLINE, headline, summarise
+from fairmt.reporting.summary import CRITERIA, FLOORS, HEADLINE, headline, summarise
 
 _KEYS = ["benchmark", "variant", "attribute", "criterion", "method", "control", "knob", "knob_value"]
 SINGLE_TASK = "stl_erm"
@@ -16,6 +16,8 @@ SINGLE_TASK = "stl_erm"
 MAIN = (*HEADLINE, "delta_m")
 LEFT_OUT = ("delta_dp_left_out", "delta_eo_left_out")
 """Shares of the cells behind a gap that have too few samples to be compared."""
+_PLAIN = (*FLOORS.values(), *LEFT_OUT)
+"""Metrics without an interval: what they describe is the data more than the run."""
 _CHOICE = ["within_tolerance", "validation_utility", "validation_unfairness"]
 
 
@@ -30,14 +32,15 @@ def main_table(evidence: Evidence) -> pd.DataFrame:
     DataFrame
         Fractions. Columns: benchmark, variant, attribute, criterion, method, control, knob,
         knob_value, within_tolerance, validation_utility, validation_unfairness, seeds, for each of
-        `MAIN` the mean, ``_low`` and ``_high``, and ``_mark`` (see `fairmt.reporting.marks`), then note.
+        `MAIN` the mean, ``_low`` and ``_high``, and ``_mark`` (see `fairmt.reporting.marks`), the gaps'
+        `FLOORS`, then note.
     """
     context = evidence.context
     rows = headline(evidence.selected, context)
-    rows = rows[(rows["task"] == "mean") & rows["metric"].isin(HEADLINE)]
+    rows = rows[(rows["task"] == "mean") & rows["metric"].isin((*HEADLINE, *FLOORS.values()))]
     rows = rows.assign(attribute=rows["benchmark"].map(context.training_attributes))
     rows = pd.concat([rows, _relative_utility(evidence, rows)])
-    wide = _wide(rows, context, [*_KEYS, *_CHOICE], MAIN)
+    wide = _wide(rows, context, [*_KEYS, *_CHOICE], (*MAIN, *FLOORS.values()))
     marks = mark_best(rows[~rows["method"].isin(context.controls)], ["benchmark", "criterion"], MAIN)
     wide = wide.merge(marks, on=["benchmark", "criterion", "method"], how="left")
     slots = [
@@ -83,10 +86,11 @@ def task_table(evidence: Evidence) -> pd.DataFrame:
     -------
     DataFrame
         Fractions; the columns of `main_table` without the validation scores, with task, kind and the
-        shares of cells that are left out of ΔDP and ΔEO, and without Δm.
+        shares of cells that are left out of ΔDP and ΔEO, and without Δm. Gaps of other attributes than
+        the training attribute have no `FLOORS`.
     """
     context, rows = evidence.context, evidence.selected
-    wanted = (*HEADLINE, *LEFT_OUT)
+    wanted = (*HEADLINE, *_PLAIN)
     rows = rows[(rows["group"] == "") & (rows["task"] != "mean") & rows["metric"].isin(wanted)]
     # Utility concerns no attribute: it stands beside the gaps of each.
     attributes = pd.DataFrame(
@@ -100,8 +104,6 @@ def task_table(evidence: Evidence) -> pd.DataFrame:
     marks = mark_best(rows[~rows["method"].isin(context.controls)], compared, HEADLINE)
     table = table.merge(marks, on=[*compared, "method"], how="left")
     table[list(marks.columns[5:])] = table[list(marks.columns[5:])].fillna("")
-    # The shares depend on labels and groups only: they have no interval.
-    table = table.drop(columns=[f"{name}{end}" for name in LEFT_OUT for end in ("_low", "_high")])
     return _sorted(table, context)
 
 
@@ -119,10 +121,11 @@ def group_table(evidence: Evidence) -> pd.DataFrame:
     return _sorted(_wide(rows, context, keys, ("utility",)), context)
 
 
-def _wide(
-    rows: pd.DataFrame, context: Context, keys: list[str], metrics: tuple[str, ...] = HEADLINE
-) -> pd.DataFrame:
-    """One row per cell, with mean, ``_low`` and ``_high`` of each metric and the number of seeds."""
+def _wide(rows: pd.DataFrame, context: Context, keys: list[str], metrics: tuple[str, ...]) -> pd.DataFrame:
+    """One row per cell, with mean, ``_low`` and ``_high`` of each metric and the number of seeds.
+
+    Metrics in `_PLAIN` have a mean only.
+    """
     rows = rows.assign(
         variant=rows["benchmark"].map({name: info.variant for name, info in context.benchmarks.items()}),
         control=rows["method"].isin(context.controls),
@@ -131,7 +134,8 @@ def _wide(
     table = rows.groupby(keys, sort=False, dropna=False)["seed"].nunique().rename("seeds").reset_index()
     for metric in metrics:
         names = {"mean": metric, "low": f"{metric}_low", "high": f"{metric}_high"}
-        own = cells[cells["metric"] == metric].drop(columns="metric").rename(columns=names)
+        own = cells[cells["metric"] == metric].drop(columns="metric")
+        own = own.drop(columns=["low", "high"] if metric in _PLAIN else []).rename(columns=names)
         table = table.merge(own, on=keys, how="left")
     return table
 

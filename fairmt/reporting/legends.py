@@ -14,6 +14,10 @@ DIRECTIONS = (
     "difference to the best, paired by seed, includes 0. This is no test, as one such interval in twenty "
     "excludes 0 by chance; table overall has the pooled tests. –: not available."
 )
+CHANCE = (
+    "Chance: the mean gap when the groups of the training attribute are dealt out at random. A gap near it "
+    "is no evidence of unfairness, and its change none of a method."
+)
 PLAIN_MARKS = "In a terminal a star marks the best, a tilde those not clearly worse."
 DELTA_M = (
     "Δm: change in utility against single-task ERM (stl_erm), relative to its mean over seeds, mean over "

@@ -6,7 +6,7 @@ import pandas as pd
 
 from fairmt.reporting.context import Context
 from fairmt.reporting.frames import LEFT_OUT, MAIN, SINGLE_TASK
-from fairmt.reporting.layout import DASH, Cell, Section
+from fairmt.reporting.layout import DASH, Cell, Section, percent
 from fairmt.reporting.printing import (
     absent,
     criterion,
@@ -18,7 +18,7 @@ from fairmt.reporting.printing import (
     spread,
     untrained_note,
 )
-from fairmt.reporting.summary import CRITERIA, HEADLINE, SYMBOLS
+from fairmt.reporting.summary import CRITERIA, FLOORS, HEADLINE, SYMBOLS
 
 
 def main_sections(table: pd.DataFrame, context: Context) -> list[Section]:
@@ -38,24 +38,28 @@ def main_sections(table: pd.DataFrame, context: Context) -> list[Section]:
             ],
         )
         title = f"{heading(context, benchmark)}; knob selected for {SYMBOLS[selected_for]}"
-        notes = _notes(block) + untrained_note(context.untrained(str(benchmark)))
+        notes = _chance(block, context.suite.reference) + _notes(block)
+        notes += untrained_note(context.untrained(str(benchmark)))
         sections.append(Section(title, header, rows, controls, notes, text_columns=2))
     return sections
 
 
 def task_sections(table: pd.DataFrame, context: Context) -> list[Section]:
     """One printed table per benchmark, sensitive attribute and task."""
-    header = ("Method", "Selected for", *(SYMBOLS[metric] for metric in HEADLINE))
     sections = []
     for (benchmark, attribute, task), block in table.groupby(["benchmark", "attribute", "task"], sort=False):
+        # Floors are measured for the training attribute.
+        floors = {metric: name for metric, name in FLOORS.items() if block[name].notna().any()}
+        columns = [name for metric in HEADLINE for name in (metric, floors.get(metric)) if name]
         rows, controls = split(
             records(block),
-            lambda row: [
+            lambda row, columns=columns: [  # type: ignore[misc]
                 Cell(row["method"]),
                 criterion(row),
-                *(number(row, metric, row[f"{metric}_mark"]) for metric in HEADLINE),
+                *(number(row, name, row.get(f"{name}_mark", "")) for name in columns),
             ],
         )
+        header = ("Method", "Knob for", *(SYMBOLS.get(name, "Chance") for name in columns))
         title = f"{heading(context, benchmark, attribute)}; {task} ({block['kind'].iloc[0]})"
         notes = [
             f"{100 * block[name].max():.0f} % of the cells behind {SYMBOLS[name.removesuffix('_left_out')]} "
@@ -82,10 +86,21 @@ def group_sections(table: pd.DataFrame, context: Context) -> list[Section]:
             ],
         )
         title = f"{heading(context, benchmark, attribute)}; {task}: utility per group"
-        header = ("Method", "Selected for", *groups)
+        header = ("Method", "Knob for", *groups)
         empty, reasons = absent(context, benchmark, len(header))
         sections.append(Section(title, header, [*rows, *empty], controls, reasons, text_columns=2))
     return sections
+
+
+def _chance(block: pd.DataFrame, reference: str) -> list[str]:
+    """What the reference's gaps would be by chance, and which of them are no larger."""
+    notes = []
+    for row in records(block[block["method"] == reference]):
+        told = [f"{SYMBOLS[gap]} {percent(row[floor])}" for gap, floor in FLOORS.items()]
+        small = [SYMBOLS[gap] for gap, floor in FLOORS.items() if row[gap] <= row[floor]]
+        notes.append(f"Chance with {reference}: {', '.join(told)}.")
+        notes += [f"{symbol} of {reference} is no larger than that." for symbol in small]
+    return notes
 
 
 def _notes(block: pd.DataFrame) -> list[str]:

@@ -13,6 +13,8 @@ from fairmt.statistics import t_factor
 
 CRITERIA = ("delta_eo", "delta_dp")
 """What a knob value can be selected for; every table has a block for each."""
+FLOORS = {"delta_dp": "delta_dp_floor", "delta_eo": "delta_eo_floor"}
+"""What each gap would be by chance: metrics of the training attribute only, see `fairmt.metrics.floors`."""
 SYMBOLS = {"delta_eo": "ΔEO", "delta_dp": "ΔDP", "utility": "Utility", "delta_m": "Δm"}
 
 

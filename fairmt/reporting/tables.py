@@ -95,7 +95,7 @@ def tables_of(suite: Suite) -> dict[str, Table]:
     return {name: TABLES[name] for name in table_names(suite)}
 
 
-_HEADLINE = (legends.NUMBERS, legends.DIRECTIONS)
+_HEADLINE = (legends.NUMBERS, legends.DIRECTIONS, legends.CHANCE)
 TABLES = {
     "main": Table(
         "Main results",

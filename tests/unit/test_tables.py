@@ -23,6 +23,7 @@ from fairmt.reporting.missing import missing_sections, missing_table
 from fairmt.reporting.overall import overall_sections, overall_table
 from fairmt.reporting.ranks import ranked_benchmarks
 from fairmt.reporting.sections import group_sections, main_sections, task_sections
+from fairmt.reporting.summary import FLOORS
 from fairmt.reporting.tables import main_table_text, tables_of, write_tables
 
 ANCHOR = {
@@ -160,6 +161,34 @@ def test_task_table_has_every_attribute_task_and_criterion():
     assert row["delta_dp"] == pytest.approx(2 * 1.2 * 0.20)
     assert row["utility"] == pytest.approx(0.80)
     assert list(table["attribute"].unique()) == ["sex", "race"]
+
+
+def test_chance_stands_beside_every_gap_that_has_a_floor():
+    suite = make_suite()
+    context = make_context(suite)
+    metrics = make_metrics(suite)
+    floors = metrics["metric"].isin(FLOORS.values())
+    metrics.loc[floors & (metrics["metric"] == "delta_eo_floor"), "value"] = 0.02
+    metrics = metrics[~(floors & (metrics["attribute"] == "race"))]
+    sections = task_sections(task_table(Evidence(metrics, context)), context)
+    headers = {tuple(section.header[2:]) for section in sections if ", race; " in section.title}
+    assert headers == {("Utility", "ΔDP", "ΔEO")}
+    for section in sections:
+        if ", sex; " in section.title:
+            assert list(section.header[2:]) == ["Utility", "ΔDP", "Chance", "ΔEO", "Chance"]
+            for row in (*section.rows, *section.controls):
+                assert [row[4].text, row[6].text] == ["0.1", "2.0"]
+
+
+@pytest.mark.parametrize(("floor", "told"), [(0.099, False), (0.101, True)])
+def test_a_gap_that_is_no_larger_than_by_chance_is_told(floor, told):
+    suite = make_suite()
+    context = make_context(suite)
+    metrics = make_metrics(suite)
+    metrics.loc[metrics["metric"] == "delta_eo_floor", "value"] = floor
+    section = main_sections(main_table(Evidence(metrics, context)), context)[0]
+    assert section.notes[0] == f"Chance with mtl_erm: ΔDP 0.1, ΔEO {100 * floor:.1f}."
+    assert ("ΔEO of mtl_erm is no larger than that." in section.notes) == told
 
 
 def test_left_out_cells_are_told():
