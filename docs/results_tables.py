@@ -113,7 +113,8 @@ def overall_table() -> str:
     for criterion in CRITERIA:
         header += [f"{SYMBOLS[criterion]}, change in %", "utility, points"]
     table = _piped(header, rows)
-    return f"{table}\n\n{_tests(everything)}\n\n{_reference_at_their_rate(evidence)}"
+    said = (_tests(everything), _left_out(evidence), _reference_at_their_rate(evidence))
+    return "\n\n".join((table, *said))
 
 
 def _tests(overall: pd.DataFrame) -> str:
@@ -133,6 +134,21 @@ def _tests(overall: pd.DataFrame) -> str:
         "Intervals are of each method on its own. After Holm's adjustment for the "
         f"{tested} methods that have enough pairs to be tested, of {len(own) - 1}, at the level {LEVEL:g}: "
         f"{'; '.join(sentences)}."
+    )
+
+
+def _left_out(evidence: Evidence) -> str:
+    """On how many tasks the reference has no gap that could fall."""
+    benchmarks, reference = evidence.context.benchmarks, evidence.context.suite.reference
+    counts = {
+        SYMBOLS[criterion]: sum(len(evidence.left_out(name, reference, criterion)) for name in benchmarks)
+        for criterion in CRITERIA
+    }
+    return (
+        f"Of {sum(len(info.tasks) for info in benchmarks.values())} tasks, "
+        f"{' and '.join(f'{count} tell nothing about {symbol}' for symbol, count in counts.items())}: "
+        f"the gap of `{reference}` is no larger than by chance, or a group has too few samples. Relative "
+        "changes leave them out."
     )
 
 
