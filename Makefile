@@ -18,7 +18,7 @@ demo: $(STAMP) ## Suite `quick` on generated data: tables, figures, report in re
 	@fairmt show quick
 
 test: $(STAMP) ## The whole test suite
-	pytest -n 2 --dist loadgroup
+	pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 reproduce: $(STAMP) ## A suite from raw data to report: make reproduce SUITE=open
 	snakemake --config suite=$(SUITE)

@@ -6,8 +6,6 @@ import sys
 
 import pytest
 
-pytestmark = pytest.mark.xdist_group("workflow")
-
 
 def _refused(done, *parts: str) -> None:
     output = done.stdout + done.stderr

@@ -17,10 +17,7 @@ from conftest import Project, wait
 
 from fairmt import forkserver
 
-pytestmark = [
-    pytest.mark.xdist_group("faults"),
-    pytest.mark.skipif(sys.platform != "linux", reason="fork servers are for Linux"),
-]
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="fork servers are for Linux")
 STARTER = """\
 import os, sys
 from fairmt import forkserver
