@@ -297,6 +297,8 @@ def _prepared(name: str, seed: int) -> Meta:
             seed=seed if is_redrawn(config) else None,
         )
     except FairMTError as error:
+        if str(error).startswith(f"{RAW}{os.sep}"):
+            raise
         # What does not fit the data is known by its field only: the benchmark may have it by `extends`.
         raise FairMTError(f"{benchmark_path(name)}: {error}") from error
 

@@ -42,7 +42,7 @@ class Claim:
         return self._excess(value) <= self.tolerance + 1e-12
 
     def is_clear(self, interval: Interval) -> bool:
-        """Whether the whole interval lies on one side of the bound, tolerance included."""
+        """Whether the whole interval lies on one side of the limit, the bound relaxed by the tolerance."""
         return self.accepts(interval.low) == self.accepts(interval.high)
 
     def _excess(self, value: float) -> float:

@@ -19,15 +19,15 @@ from fairmt.reporting.layout import Cell, Section, bracketed, markdown
 from fairmt.reporting.legends import filled
 from fairmt.reporting.measures import MEASURES
 from fairmt.reporting.measuring import Untestable
-from fairmt.reporting.remarks import remarks
+from fairmt.reporting.remarks import doubts, remarks
 from fairmt.statistics import Interval, t_interval
 
 HOLDS, FAILS, UNTESTABLE = "holds", "fails", "cannot be tested here"
 LEGEND = (
-    "A claim holds if the measured mean over seeds, on the test split, reaches its bound within the "
-    "tolerance. Intervals are 95 % t intervals over seeds; a verdict whose interval includes the bound is "
-    "uncertain, and the remark says so. Knob values are selected on validation: the fairest one within "
-    "{tolerance} of the reference's best utility.",
+    "A claim holds if the measured mean over seeds, on the test split, reaches its limit, which is the bound "
+    "relaxed by the tolerance. Intervals are 95 % t intervals over seeds. A verdict is uncertain if its "
+    "interval includes the limit, or if it fails by no more than noise alone; the remark says which. Knob "
+    "values are selected on validation: the fairest one within {tolerance} of the reference's best utility.",
     "Source: the paper's *abstract*, second-hand *summaries* of the paper, or what this project asks of its "
     "*reconstruction*. The method is a labelled "
     "reconstruction: a failing claim is a finding about this reconstruction on these benchmarks.",
@@ -41,6 +41,7 @@ class Outcome(NamedTuple):
     measured: dict[str, Interval]
     verdict: str
     reason: str
+    uncertain: bool = False
 
 
 def write_claims(metrics: pd.DataFrame, suite: Suite, out: Path) -> None:
@@ -84,7 +85,9 @@ def judge(claim: Claim, evidence: Evidence) -> Outcome:
     if missing:
         return Outcome(claim, measured, UNTESTABLE, f"{' and '.join(missing)} could not be computed")
     holds = all(claim.accepts(interval.mean) for interval in measured.values())
-    return Outcome(claim, measured, HOLDS if holds else FAILS, "; ".join(remarks(claim, measured, evidence)))
+    doubtful = doubts(claim, measured, evidence)
+    remark = "; ".join([*doubtful, *remarks(claim, evidence)])
+    return Outcome(claim, measured, HOLDS if holds else FAILS, remark, bool(doubtful))
 
 
 def claims_table(outcomes: list[Outcome]) -> pd.DataFrame:
@@ -93,9 +96,10 @@ def claims_table(outcomes: list[Outcome]) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Columns id, claim, verdict; part, empty if the claim has one; accepted, whether the part reaches the
-        bound; measured, low, high, fractions, NaN where there is no value; seeds; unit, of the value times
-        100; bound, source, reason, command, how. Verdict and reason are the claim's, on each of its parts.
+        Columns id, claim, verdict; uncertain, whether the verdict is; part, empty if the claim has one;
+        accepted, whether the part reaches the bound; measured, low, high, fractions, NaN where there is no
+        value; seeds; unit, of the value times 100; bound, source, reason, command, how. Verdict, doubt and
+        reason are the claim's, on each of its parts.
     """
     nothing = {"": Interval(math.nan, math.nan, math.nan, 0)}
     return pd.DataFrame(
@@ -103,6 +107,7 @@ def claims_table(outcomes: list[Outcome]) -> pd.DataFrame:
             "id": claim.id,
             "claim": claim.claim,
             "verdict": outcome.verdict,
+            "uncertain": outcome.uncertain,
             "part": part,
             "accepted": claim.accepts(interval.mean),
             "measured": interval.mean,
@@ -127,6 +132,7 @@ def claims_section(table: pd.DataFrame) -> Section:
     header = ("Claim", "Verdict", "Measured", "Bound", "Source", "Reason or remark")
     columns = ["claim", "verdict", "measured", "bound", "source", "reason"]
     printed = once(table).assign(measured=table.groupby("id", sort=False)[list(table)].apply(_measured))
+    printed["verdict"] += printed["uncertain"].map({True: ", uncertain", False: ""})
     return Section(
         "Verdicts",
         header,
@@ -151,6 +157,11 @@ def _measure(claim: Claim, evidence: Evidence) -> dict[str, Interval]:
     parts = claim.parts(context)
     if not parts:
         raise Untestable(f"no benchmark of suite {context.suite.name} removes training labels")
+    if spec.get("partial_labels") and list(parts.values()) == [claim.benchmarks(context)]:
+        raise Untestable(
+            f"every benchmark of suite {context.suite.name} removes labels alike: "
+            "the same as over all of them"
+        )
     compute, _ = MEASURES[spec["kind"]]
     return {
         label: t_interval(compute(evidence, names, method, reference, spec["criterion"]).to_numpy())

@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from fairmt.methods.registry import LEARNING_RATE_FACTOR
 from fairmt.reporting.drawn import WIDTH, Page, others_note
 from fairmt.reporting.evidence import Evidence
 from fairmt.reporting.missing import SHOWN, missing_table
@@ -51,7 +52,8 @@ def draw_missing(evidence: Evidence, page: Page) -> Figure:
     figure.legend(handles=handles, loc="outside lower center", ncols=5, frameon=False)
     figure.suptitle(
         "Test split, means and 95 % t intervals over seeds, labels missing completely at random;\n"
-        "each point has its own selected knob value, which the table says" + others_note(evidence, page),
+        "each point has its own selected knob value, beside its gap where a method has a knob"
+        + others_note(evidence, page),
         fontsize=8,
     )
     return figure
@@ -71,3 +73,15 @@ def _draw_panel(axis: Axes, block: pd.DataFrame, metric: str, style: dict[str, S
         axis.scatter(
             x[~joined], y[~joined], facecolors="white", edgecolors=colour, marker=marker, s=size, zorder=3
         )
+        if metric != "utility" and not (rows["knob"] == LEARNING_RATE_FACTOR).all():
+            # Above and below by turns, so that two methods' labels do not cover each other.
+            beside = (4, 1) if place % 2 else (4, -7)
+            for point_x, point_y, knob_value in zip(x, y, rows["knob_value"], strict=True):
+                axis.annotate(
+                    f"{knob_value:g}",
+                    (point_x, point_y),
+                    xytext=beside,
+                    textcoords="offset points",
+                    fontsize=5.5,
+                    color=colour,
+                )

@@ -10,6 +10,7 @@ from functools import cached_property
 
 import pandas as pd
 
+from fairmt.methods.registry import LEARNING_RATE_FACTOR
 from fairmt.metrics.benefits import BENEFIT
 from fairmt.reporting.context import Context
 from fairmt.reporting.rows import rows_where
@@ -134,6 +135,25 @@ class Evidence:
         rows = rows[
             (rows["benchmark"] == benchmark) & (rows["method"] == method) & (rows["criterion"] == criterion)
         ]
+        return rows.set_index("seed")["value"]
+
+    def learning_rate_factor(self, benchmark: str, method: str, criterion: str) -> float:
+        """Factor on the benchmark's learning rate at a method's selected knob value; NaN without results."""
+        rows = self.selected
+        rows = rows[
+            (rows["benchmark"] == benchmark) & (rows["method"] == method) & (rows["criterion"] == criterion)
+        ]
+        if rows.empty:
+            return math.nan
+        knob, value = rows.iloc[0][["knob", "knob_value"]]
+        return float(value) if knob == LEARNING_RATE_FACTOR else 1.0
+
+    def absorption_at(self, benchmark: str, method: str, factor: float) -> pd.Series:
+        """Head absorption at a factor on the learning rate of a method whose knob that is; may be empty."""
+        rows = self.rows(
+            benchmark=benchmark, method=method, split=TRAINING, task="mean", metric=HEAD_ABSORPTION
+        )
+        rows = rows[(rows["knob"] == LEARNING_RATE_FACTOR) & (rows["knob_value"] == factor)]
         return rows.set_index("seed")["value"]
 
     @cached_property

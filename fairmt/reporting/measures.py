@@ -54,8 +54,10 @@ def difference_to_best(
 ) -> pd.Series:
     """Mean over benchmarks of the test utility's lead over the best baseline.
 
-    That is, on each benchmark, the one with the highest utility on validation; ``reference`` is ignored.
+    That is, on each benchmark, the one with the highest utility on validation. There is no such lead where
+    no gap of ``reference`` could be selected for.
     """
+    check_gaps(evidence, benchmarks, reference, criterion)
     if not evidence.baselines:
         raise Untestable("the suite has no baseline")
     leads = {}
@@ -76,13 +78,20 @@ def difference_to_best(
 def absorption_change(
     evidence: Evidence, benchmarks: Sequence[str], method: str, reference: str, criterion: str
 ) -> pd.Series:
-    """Mean over benchmarks of the relative change of head absorption; 0.5 is half as much again."""
+    """Mean over benchmarks of the relative change of head absorption; 0.5 is half as much again.
+
+    Head absorption depends on the learning rate, so ``reference``, whose knob that is, is the one trained at
+    the method's.
+    """
     changes = {}
     for benchmark in benchmarks:
-        after, before = (evidence.absorption(benchmark, name, criterion) for name in (method, reference))
-        for name, found in ((method, after), (reference, before)):
-            if found.empty:
-                raise Untestable(f"{name} has no head absorption on {benchmark}")
+        factor = evidence.learning_rate_factor(benchmark, method, criterion)
+        after = evidence.absorption(benchmark, method, criterion)
+        before = evidence.absorption_at(benchmark, reference, factor)
+        if after.empty:
+            raise Untestable(f"{method} has no head absorption on {benchmark}")
+        if before.empty:
+            raise Untestable(f"{reference} has no head absorption on {benchmark} at {method}'s learning rate")
         changes[benchmark] = after / before - 1
     return mean_over(changes)
 

@@ -15,17 +15,29 @@ from fairmt.reporting.measuring import Untestable, mean_over
 from fairmt.reporting.served import retraining_share
 from fairmt.statistics import Interval, t_interval
 
-UNCERTAIN = "the interval includes the bound"
 
-
-def remarks(claim: Claim, measured: dict[str, Interval], evidence: Evidence) -> list[str]:
-    """What a reader must know beside the verdict."""
-    found = []
+def doubts(claim: Claim, measured: dict[str, Interval], evidence: Evidence) -> list[str]:
+    """Why the verdict is uncertain; empty if it is not."""
     if any(interval.n == 1 for interval in measured.values()):
-        found.append("one seed, no interval")
-    else:
-        unclear = [part for part, interval in measured.items() if not claim.is_clear(interval)]
-        found += [f"{part}{': ' if part else ''}{UNCERTAIN}" for part in unclear]
+        return ["one seed, no interval"]
+    unclear = [part for part, interval in measured.items() if not claim.is_clear(interval)]
+    found = [f"{part}{': ' if part else ''}the interval includes the limit" for part in unclear]
+    if claim.measure["kind"] == "levelling-down" and not claim.accepts(measured[""].mean):
+        # With one seed no gap closes by noise.
+        with suppress(Untestable):
+            reference, criterion = claim.reference(evidence.context), claim.measure["criterion"]
+            benchmarks = claim.benchmarks(evidence.context)
+            noise = retraining_share(evidence, benchmarks, reference, criterion).mean()
+            if noise >= measured[""].low:
+                found.append(
+                    f"{reference} against its own other seeds reads {100 * noise:.0f} %, from noise alone"
+                )
+    return found
+
+
+def remarks(claim: Claim, evidence: Evidence) -> list[str]:
+    """What a reader must know beside the verdict and what makes it uncertain."""
+    found = []
     method, criterion = claim.measure["method"], claim.measure["criterion"]
     measured_on = [name for names in claim.parts(evidence.context).values() for name in names]
     outside = [name for name in evidence.outside_tolerance(method, criterion) if name in measured_on]
@@ -45,22 +57,13 @@ def remarks(claim: Claim, measured: dict[str, Interval], evidence: Evidence) -> 
 
 def _comparisons(claim: Claim, evidence: Evidence) -> list[str]:
     """What the measured value has to be compared with."""
-    context, found = evidence.context, []
-    everything = [claim.benchmarks(context)]
-    if claim.measure.get("partial_labels") and list(claim.parts(context).values()) == everything:
-        found.append("every benchmark of the suite removes labels: the same as the change over all of them")
-    for compare in _COMPARISONS.get(claim.measure["kind"], ()):
-        # With one seed no gap closes by noise; fronts may lie far from the reference.
-        with suppress(Untestable):
-            found += compare(claim, evidence)
+    found = []
+    if claim.measure["kind"] == "hypervolume-difference":
+        for compare in (_lead_at_little_cost, _least_without_one):
+            # Fronts may lie far from the reference.
+            with suppress(Untestable):
+                found += compare(claim, evidence)
     return found
-
-
-def _closed_by_noise(claim: Claim, evidence: Evidence) -> list[str]:
-    """What the reference reads against its own other seeds."""
-    reference, criterion = claim.reference(evidence.context), claim.measure["criterion"]
-    noise = retraining_share(evidence, claim.benchmarks(evidence.context), reference, criterion).mean()
-    return [f"{reference} against its own other seeds reads {100 * noise:.0f} %, from noise alone"]
 
 
 def _lead_at_little_cost(claim: Claim, evidence: Evidence) -> list[str]:
@@ -89,10 +92,3 @@ def _fronts(claim: Claim, evidence: Evidence) -> tuple[Sequence[str], str, str, 
     """Benchmarks, method, reference and criterion of a claim that compares fronts."""
     context, spec = evidence.context, claim.measure
     return claim.benchmarks(context), spec["method"], claim.reference(context), spec["criterion"]
-
-
-_COMPARISONS = {
-    "levelling-down": (_closed_by_noise,),
-    "hypervolume-difference": (_lead_at_little_cost, _least_without_one),
-}
-"""By what a claim measures."""

@@ -52,6 +52,15 @@ def outcome_of(tmp_path, metrics, context, tolerance=0.0, **measure):
     return outcome
 
 
+def regimes(suite, **supervision):
+    """The context of a generated suite whose benchmarks keep all labels but for these."""
+    context = make_context(suite)
+    changed = {
+        name: replace(context.benchmarks[name], supervision=regime) for name, regime in supervision.items()
+    }
+    return replace(context, benchmarks=context.benchmarks | changed)
+
+
 def test_relative_change_is_the_mean_over_tasks_benchmarks_and_seeds(tmp_path):
     suite = make_suite(benchmarks=("adult", "second"))
     outcome = outcome_of(tmp_path, make_metrics(suite, noise=0.0), make_context(suite))
@@ -79,7 +88,11 @@ def test_a_bound_inside_the_interval_is_remarked(tmp_path):
     noisy.loc[noisy["method"] == "fairmt_eo", "value"] *= 1 + 0.05 * (noisy["seed"] - 1)
     unclear = outcome_of(tmp_path, noisy, make_context(suite), at_most=-0.39)
     assert clear.reason == ""
-    assert "the interval includes the bound" in unclear.reason
+    assert not clear.uncertain
+    assert unclear.uncertain
+    assert "the interval includes the limit" in unclear.reason
+    (row,) = claims_section(claims_table([unclear])).rows
+    assert row[1].text == f"{unclear.verdict}, uncertain"
 
 
 def test_the_same_gaps_in_another_order_are_no_change(tmp_path):
@@ -300,31 +313,35 @@ def test_a_lead_without_the_benchmark_that_it_owes_most_to_is_remarked(tmp_path)
     assert "where it is largest" not in alone.reason
 
 
-def test_absorption_change_is_that_of_the_selected_knob_value(tmp_path):
-    """Of mtl_erm the first of three equal ones; of fairmt_eo the second: the third costs too much."""
+def test_absorption_change_is_that_of_the_selected_knob_value_at_the_same_learning_rate(tmp_path):
+    """Of mtl_erm, whatever is selected; of fairmt_eo the second value: the third costs too much utility."""
     suite = make_suite(benchmarks=("adult", "second"))
     metrics = make_metrics(suite, noise=0.0, effects={"fairmt_eo": (0.81, 0.14, 0.06, 0.10)})
+    metrics.loc[metrics["method"] == "mtl_erm", "knob"] = "lr_factor"
     runs = metrics[metrics["metric"] == "parameters"]
-    absorption = 1.0 + 0.5 * runs["knob_value"]
+    # mtl_erm has 2 at factor 0, 1 at 1, 2 at 2; fairmt_eo has 1.5 at its second value, 2.5 at the others.
+    absorption = 1.0 + (runs["knob_value"] - 1).abs() + 0.5 * (runs["method"] == "fairmt_eo")
     rows = runs.assign(metric="head_absorption", task="mean", value=absorption)
     measure = {"kind": "absorption-change", "at_most": None, "at_least": 0.0}
     outcome = outcome_of(tmp_path, pd.concat([metrics, rows]), make_context(suite), **measure)
     assert outcome.measured[""].mean == pytest.approx(0.5)
     assert outcome.verdict == HOLDS
+    elsewhere = rows[(rows["method"] != "mtl_erm") | (rows["knob_value"] != 1)]
+    untested = outcome_of(tmp_path, pd.concat([metrics, elsewhere]), make_context(suite), **measure)
+    assert untested.reason == "mtl_erm has no head absorption on adult at fairmt_eo's learning rate"
     nothing = outcome_of(tmp_path, metrics, make_context(suite), **measure)
     assert nothing.verdict == UNTESTABLE
     assert nothing.reason == "fairmt_eo has no head absorption on adult"
 
 
 def test_partial_labels_are_measured_per_regime(tmp_path):
-    suite = make_suite()
+    suite = make_suite(benchmarks=("adult", "second"))
     metrics = make_metrics(suite)
-    partial = outcome_of(tmp_path, metrics, make_context(suite, "mcar 50 %"), partial_labels=True)
+    partial = outcome_of(tmp_path, metrics, regimes(suite, second="mcar 50 %"), partial_labels=True)
     assert list(partial.measured) == ["mcar 50 %"]
-    assert (
-        partial.reason
-        == "every benchmark of the suite removes labels: the same as the change over all of them"
-    )
+    alike = outcome_of(tmp_path, metrics, make_context(suite, "mcar 50 %"), partial_labels=True)
+    assert alike.verdict == UNTESTABLE
+    assert alike.reason == "every benchmark of suite made removes labels alike: the same as over all of them"
     for regime in ("full", "natural"):
         outcome = outcome_of(tmp_path, metrics, make_context(suite, regime), partial_labels=True)
         assert outcome.verdict == UNTESTABLE
@@ -333,9 +350,7 @@ def test_partial_labels_are_measured_per_regime(tmp_path):
 
 def test_remarks_and_acceptance_are_of_the_part(tmp_path):
     suite = make_suite(benchmarks=("adult", "second"))
-    context = make_context(suite, "mcar 25 %")
-    second = replace(context.benchmarks["second"], supervision="mcar 50 %")
-    context = replace(context, benchmarks=dict(context.benchmarks, second=second))
+    context = regimes(suite, adult="mcar 25 %", second="mcar 50 %")
     metrics = make_metrics(suite, noise=0.0)
     worse = (
         metrics["benchmark"].eq("second")
@@ -346,7 +361,7 @@ def test_remarks_and_acceptance_are_of_the_part(tmp_path):
     outcome = outcome_of(tmp_path, metrics, context, partial_labels=True, at_most=-0.3)
     table = claims_table([outcome])
     assert outcome.verdict == FAILS
-    assert outcome.reason.startswith("mcar 50 %: the interval includes the bound")
+    assert outcome.reason.startswith("mcar 50 %: the interval includes the limit")
     assert "mcar 25 %" not in outcome.reason
     assert dict(zip(table["part"], table["accepted"], strict=True)) == {"mcar 25 %": True, "mcar 50 %": False}
 
@@ -398,8 +413,8 @@ def test_a_failing_claim_is_printed_as_failing_and_twice_the_same(tmp_path, monk
 
 def test_verdicts_read_back_print_the_same(tmp_path):
     """With a claim of several parts, values that cannot be measured and remarks that are empty."""
-    suite = make_suite()
-    outcomes = judge_all(make_metrics(suite), make_context(suite, "mcar 50 %"))
+    suite = make_suite(benchmarks=("adult", "second"))
+    outcomes = judge_all(make_metrics(suite), regimes(suite, second="mcar 50 %"))
     table = claims_table(outcomes)
     assert table["id"].nunique() == len(outcomes)
     assert table["measured"].isna().any()

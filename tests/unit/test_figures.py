@@ -13,7 +13,7 @@ from fairmt.reporting.figures import save_figures
 from fairmt.reporting.fronts import front_points
 from fairmt.reporting.histories import draw_training, training_curves
 from fairmt.reporting.names import PER_PAGE, figure_pages
-from fairmt.reporting.palette import COLOURS, KNOWN, MARKERS, styles
+from fairmt.reporting.palette import COLOURS, KNOWN, MARKERS, OWN, styles
 from fairmt.reporting.runtimes import runtime_points
 
 
@@ -91,10 +91,13 @@ def test_one_method_one_seed_and_missing_metrics_are_drawn(tmp_path, missing):
 
 
 def test_styles_are_distinct_and_do_not_depend_on_the_suite():
-    names = [*KNOWN, *(f"method_{place}" for place in range(30))]
+    names = [*OWN, *KNOWN, *(f"method_{place}" for place in range(10))]
     everything = styles(names)
     assert len(set(everything.values())) == len(names)
-    assert all(styles([name])[name] == everything[name] for name in KNOWN)
+    assert all(styles([name])[name] == everything[name] for name in (*OWN, *KNOWN))
+    assert not {style.colour for style in OWN.values()} & {
+        everything[name].colour for name in names if name not in OWN
+    }
     assert styles(names[::-1]) == everything
 
 
@@ -104,8 +107,9 @@ def test_more_methods_than_styles_share_some():
 
 
 def test_every_combination_of_colour_and_marker_is_reached():
-    places = range(len(COLOURS) * len(MARKERS))
-    assert len({(place % len(COLOURS), place % len(MARKERS)) for place in places}) == len(places)
+    names = [f"method_{place}" for place in range(2 * len(COLOURS) * len(MARKERS))]
+    others = {style for name, style in styles([*KNOWN, *names]).items()}
+    assert len(others) == len({style.colour for style in others}) * len({style.marker for style in others})
 
 
 def test_training_curves_are_means_over_seeds_at_each_step():
