@@ -314,6 +314,7 @@ def _data_cards(options: argparse.Namespace) -> None:
 def _train(options: argparse.Namespace) -> None:
     import torch
 
+    from fairmt.config import benchmark_path
     from fairmt.deterministic import deterministic_if_asked
     from fairmt.gpus import lock_folder, one_gpu
     from fairmt.integrity import check_prepared
@@ -350,6 +351,11 @@ def _train(options: argparse.Namespace) -> None:
             f"benchmark {one.benchmark}: training.batch_size: {size} rows do not fit into the GPU's memory; "
             f"try {max(1, size // 2)} in a benchmark that extends it, or another device ({error})"
         ) from None
+    except FairMTError as error:
+        # Which labels go is decided here, from the benchmark's file.
+        if str(error).startswith("supervision"):
+            raise FairMTError(f"{benchmark_path(one.benchmark)}: {error}") from error
+        raise
 
 
 def _external(options: argparse.Namespace) -> None:

@@ -131,6 +131,16 @@ def test_mistakes_that_matter_late_are_found_at_the_start(project, path, old, ne
     _refused(project.run("snakemake", "--config", "suite=tiny"), f"{path}: {message}")
 
 
+def test_supervision_that_leaves_a_group_no_label(project):
+    with (project.folder / "config/benchmarks/tiny.yaml").open("a") as file:
+        file.write("supervision: {regime: group-skewed, rate: 0.9}\n")
+    project.do("fairmt", "prepare", "tiny")
+    _refused(
+        project.run("fairmt", "train", "tiny", "mtl_erm", "--out", "elsewhere"),
+        "config/benchmarks/tiny.yaml: supervision.rate: 0.9 leaves the smaller groups no label",
+    )
+
+
 def test_an_anchor_that_nothing_can_meet(project):
     project.edit(
         "config/suites/tiny.yaml",
