@@ -76,9 +76,9 @@ def findings() -> str:
             f"{value['eo-falls']} % and {value['dp-falls']} %. On {missed[0]} (ΔEO) and {missed[1]} (ΔDP) of "
             f"the {count} benchmarks no knob value is {within}, and the one with the highest utility counts, "
             "hardly constrained: that says as much about the rule as about the method.",
-            "- Over all knob values, FairMT is ahead of a penalty on the same gaps by "
+            "- Over all knob values, FairMT's lead over a penalty on the same gaps is "
             f"{value['eo-front']} % of the box that the two fronts span for ΔEO, and {value['dp-front']} % "
-            f"for ΔDP. That depends on the box: in that of what costs at most {100 * NEAR:g} % of utility it "
+            f"for ΔDP. It depends on the box: in that of what costs at most {100 * NEAR:g} % of utility it "
             f"is {near['delta_eo']} and {near['delta_dp']} %, and of the box that all methods span FairMT "
             f"and the penalty cover {_covered()} ([all methods](results/open/tables/overall.md)).",
             "- The best-served groups' benefit (rates of right predictions, negative errors) changes by "

@@ -83,7 +83,8 @@ def draw_fronts(evidence: Evidence, page: Page) -> Figure:
         for axis, criterion in zip(row, CRITERIA, strict=True):
             panel = points[(points["benchmark"] == name) & (points["criterion"] == criterion)]
             best = panel.loc[panel["method"] == context.suite.reference, "y"].max()
-            _draw_panel(axis, panel, context.controls, style, lowest=LOWEST * best)
+            lowest = best - (1 - LOWEST) * abs(best)
+            _draw_panel(axis, panel, context.controls, style, lowest)
             axis.set_title(f"{name} ({info.attribute})", pad=14 if context.controls else 4)
             axis.set_xlabel(f"{SYMBOLS[criterion]} (%)")
         row[0].set_ylabel("Utility (%)")
@@ -137,7 +138,7 @@ def _draw_panel(
         )
     drawn = competing[competing["method"].isin(list(style))]
     matters = pd.concat([drawn, competing[competing["front"]]])
-    # A NaN or negative utility of the reference sets no limit.
+    # Without a reference, NaN, there is no limit.
     _set_limits(axis, matters[~(matters["y"] < lowest)])
     _draw_front(axis, competing[competing["front"]])
     _draw_controls(axis, panel[panel["method"].isin(controls)])

@@ -77,6 +77,7 @@ def styles(methods: Collection[str]) -> dict[str, Style]:
     >>> styles(["fairmt_eo", "new"])["fairmt_eo"] == styles(["fairmt_eo"])["fairmt_eo"]
     True
     """
+    # Without the disc and the star of the reference and of FairMT.
     colours, markers = COLOURS[len(OWN) :], MARKERS[2:]
     total = len(colours) * len(markers)
     taken = {name: place for place, name in enumerate(KNOWN)}

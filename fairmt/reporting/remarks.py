@@ -23,15 +23,7 @@ def doubts(claim: Claim, measured: dict[str, Interval], evidence: Evidence) -> l
     unclear = [part for part, interval in measured.items() if not claim.is_clear(interval)]
     found = [f"{part}{': ' if part else ''}the interval includes the limit" for part in unclear]
     if claim.measure["kind"] == "levelling-down" and not claim.accepts(measured[""].mean):
-        # With one seed no gap closes by noise.
-        with suppress(Untestable):
-            reference, criterion = claim.reference(evidence.context), claim.measure["criterion"]
-            benchmarks = claim.benchmarks(evidence.context)
-            noise = retraining_share(evidence, benchmarks, reference, criterion).mean()
-            if noise >= measured[""].low:
-                found.append(
-                    f"{reference} against its own other seeds reads {100 * noise:.0f} %, from noise alone"
-                )
+        found += _noise_as_large(claim, measured[""], evidence)
     return found
 
 
@@ -53,6 +45,18 @@ def remarks(claim: Claim, evidence: Evidence) -> list[str]:
         ):
             found.append(f"left out: {name}, where a task has too few samples in a group")
     return found + _comparisons(claim, evidence)
+
+
+def _noise_as_large(claim: Claim, measured: Interval, evidence: Evidence) -> list[str]:
+    """What the reference reads against its own other seeds, if the measured value is not clearly above it."""
+    reference, criterion = claim.reference(evidence.context), claim.measure["criterion"]
+    try:
+        noise = retraining_share(evidence, claim.benchmarks(evidence.context), reference, criterion).mean()
+    except Untestable:
+        return []
+    if noise < measured.low:
+        return []
+    return [f"{reference} against its own other seeds reads {100 * noise:.0f} %, from noise alone"]
 
 
 def _comparisons(claim: Claim, evidence: Evidence) -> list[str]:
