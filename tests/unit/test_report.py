@@ -126,3 +126,9 @@ def test_report_reads_the_results_folder(tmp_path, monkeypatch):
     path = write_report(suite, tmp_path)
     assert path.name == "report.html"
     assert path.read_text(encoding="utf-8") == page()
+    # Files of another version are named with what they lack, and the report stays.
+    verdicts = tmp_path / "claims.csv"
+    verdicts.write_text(verdicts.read_text().replace(",uncertain,", ",doubtful,", 1))
+    with pytest.raises(FairMTError, match=r"claims\.csv: no column 'uncertain'; .*make tables SUITE=made"):
+        write_report(suite, tmp_path)
+    assert path.read_text(encoding="utf-8") == page()
