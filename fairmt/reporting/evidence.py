@@ -131,29 +131,17 @@ class Evidence:
 
     def absorption(self, benchmark: str, method: str, criterion: str) -> pd.Series:
         """Head absorption of a method's selected knob value, mean over tasks, per seed; may be empty."""
-        rows = self._absorption
-        rows = rows[
-            (rows["benchmark"] == benchmark) & (rows["method"] == method) & (rows["criterion"] == criterion)
-        ]
-        return rows.set_index("seed")["value"]
+        return self._selected_absorption(benchmark, method, criterion).set_index("seed")["value"]
 
-    def learning_rate_factor(self, benchmark: str, method: str, criterion: str) -> float:
-        """Factor on the benchmark's learning rate at a method's selected knob value; NaN without results."""
-        rows = self.selected
-        rows = rows[
-            (rows["benchmark"] == benchmark) & (rows["method"] == method) & (rows["criterion"] == criterion)
-        ]
-        if rows.empty:
-            return math.nan
-        knob, value = rows.iloc[0][["knob", "knob_value"]]
-        return float(value) if knob == LEARNING_RATE_FACTOR else 1.0
-
-    def absorption_at(self, benchmark: str, method: str, factor: float) -> pd.Series:
-        """Head absorption at a factor on the learning rate of a method whose knob that is; may be empty."""
-        rows = self.rows(
-            benchmark=benchmark, method=method, split=TRAINING, task="mean", metric=HEAD_ABSORPTION
-        )
-        rows = rows[(rows["knob"] == LEARNING_RATE_FACTOR) & (rows["knob_value"] == factor)]
+    def absorption_at_the_rate_of(
+        self, benchmark: str, method: str, criterion: str, reference: str
+    ) -> pd.Series:
+        """Head absorption of a reference whose knob is the learning rate, at the method's; may be empty."""
+        own = self._selected_absorption(benchmark, method, criterion)
+        factors = own["knob_value"].where(own["knob"] == LEARNING_RATE_FACTOR, 1.0).unique()
+        rows = self._all_absorption
+        rows = rows[(rows["benchmark"] == benchmark) & (rows["method"] == reference)]
+        rows = rows[(rows["knob"] == LEARNING_RATE_FACTOR) & rows["knob_value"].isin(factors)]
         return rows.set_index("seed")["value"]
 
     @cached_property
@@ -208,8 +196,17 @@ class Evidence:
         keys = ["benchmark", "method"]
         return {key: part.droplevel(keys) for key, part in self.points.groupby(level=keys)}
 
+    def _selected_absorption(self, benchmark: str, method: str, criterion: str) -> pd.DataFrame:
+        rows = self._absorption
+        return rows[
+            (rows["benchmark"] == benchmark) & (rows["method"] == method) & (rows["criterion"] == criterion)
+        ]
+
+    @cached_property
+    def _all_absorption(self) -> pd.DataFrame:
+        return self.rows(split=TRAINING, task="mean", metric=HEAD_ABSORPTION)
+
     @cached_property
     def _absorption(self) -> pd.DataFrame:
         choice = self.selected[["benchmark", "method", "criterion", "hash8"]].drop_duplicates()
-        rows = self.rows(split=TRAINING, task="mean", metric=HEAD_ABSORPTION)
-        return choice.merge(rows, on=["benchmark", "method", "hash8"])
+        return choice.merge(self._all_absorption, on=["benchmark", "method", "hash8"])

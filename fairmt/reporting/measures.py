@@ -85,9 +85,8 @@ def absorption_change(
     """
     changes = {}
     for benchmark in benchmarks:
-        factor = evidence.learning_rate_factor(benchmark, method, criterion)
         after = evidence.absorption(benchmark, method, criterion)
-        before = evidence.absorption_at(benchmark, reference, factor)
+        before = evidence.absorption_at_the_rate_of(benchmark, method, criterion, reference)
         if after.empty:
             raise Untestable(f"{method} has no head absorption on {benchmark}")
         if before.empty:

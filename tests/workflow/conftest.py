@@ -43,6 +43,11 @@ class Project:
 
     folder: Path
 
+    def copy(self, folder: Path) -> Project:
+        """A copy in another folder, time stamps included, to change at will."""
+        shutil.copytree(self.folder, folder, symlinks=True)
+        return Project(folder)
+
     def run(self, command: str, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
         """Run a command of this installation in the project's folder."""
         return subprocess.run(
@@ -148,5 +153,4 @@ def finished_project(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -
 @pytest.fixture
 def finished(finished_project: Project, tmp_path: Path) -> Project:
     """A copy of the finished project, time stamps included, to change at will."""
-    shutil.copytree(finished_project.folder, tmp_path / "project")
-    return Project(tmp_path / "project")
+    return finished_project.copy(tmp_path / "project")

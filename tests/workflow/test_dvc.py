@@ -18,8 +18,7 @@ DIFF_EODD = "tiny/diff_eodd"
 @pytest.fixture(scope="session")
 def versioned_project(finished_project: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
     """The finished project as a git and DVC repository, committed; do not change it."""
-    project = Project(tmp_path_factory.mktemp("versioned") / "project")
-    shutil.copytree(finished_project.folder, project.folder)
+    project = finished_project.copy(tmp_path_factory.mktemp("versioned") / "project")
     text = (ROOT / "dvc.yaml").read_text().replace("suite: open", "suite: tiny")
     head, _, rest = text.partition("    datasets:")
     text = head + "    datasets: []\n" + rest.partition("\n")[2]
@@ -43,15 +42,13 @@ def versioned_project(finished_project: Project, tmp_path_factory: pytest.TempPa
 @pytest.fixture
 def versioned(versioned_project: Project, tmp_path: Path) -> Project:
     """A copy of the repository, to change at will."""
-    shutil.copytree(versioned_project.folder, tmp_path / "project", symlinks=True)
-    return Project(tmp_path / "project")
+    return versioned_project.copy(tmp_path / "project")
 
 
 @pytest.fixture(scope="session")
 def branched_project(versioned_project: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
     """The repository on its branch ``other``, where another knob value is trained; do not change it."""
-    project = Project(tmp_path_factory.mktemp("branched") / "project")
-    shutil.copytree(versioned_project.folder, project.folder, symlinks=True)
+    project = versioned_project.copy(tmp_path_factory.mktemp("branched") / "project")
     project.do("git", "switch", "-q", "-c", "other")
     project.edit("baselines/diff_eodd/method.yaml", " 0.1,", " 0.15,")
     assert UP_TO_DATE not in project.do("dvc", "repro", "--dry", "--allow-missing")
@@ -63,8 +60,7 @@ def branched_project(versioned_project: Project, tmp_path_factory: pytest.TempPa
 @pytest.fixture
 def branched(branched_project: Project, tmp_path: Path) -> Project:
     """A copy of the repository on its branch, to change at will."""
-    shutil.copytree(branched_project.folder, tmp_path / "branched", symlinks=True)
-    return Project(tmp_path / "branched")
+    return branched_project.copy(tmp_path / "branched")
 
 
 def test_a_clone_restores_runs_from_a_remote_and_trains_nothing(versioned, tmp_path):

@@ -205,7 +205,7 @@ def test_a_diverged_run_is_a_result(finished):
     )
     finished.snakemake()
     logs = (finished.folder / "results/tiny/runs/tiny/diff_eodd").glob("*/seed0/log.txt")
-    assert [("training diverged at step" in log.read_text()) for log in logs].count(True) == 1
+    assert sum("training diverged at step" in log.read_text() for log in logs) == 1
     table = (finished.folder / "results/tiny/tables/main.md").read_text()
     assert "diff_eodd diverged in 2 of 2 runs." in table
     (row,) = {line for line in table.splitlines() if line.startswith("| diff_eodd")}
