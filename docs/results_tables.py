@@ -95,14 +95,19 @@ def _counted(verdicts: pd.DataFrame) -> str:
     counts, uncertain = verdicts["verdict"].value_counts(), verdicts["uncertain"].sum()
     holding, failing = counts.get(HOLDS, 0), counts.get(FAILS, 0)
     text = (
-        f"{holding} hold{'s' if holding == 1 else ''} and {failing} fail{'s' if failing == 1 else ''}, "
+        f"{holding or 'none'} hold{'s' if holding < 2 else ''} and "
+        f"{failing or 'none'} fail{'s' if failing < 2 else ''}, "
         f"{uncertain or 'none'} of them uncertain"
     )
     untestable = verdicts[verdicts["verdict"] == UNTESTABLE]
     if untestable.empty:
         return text
-    suites = _listed(dict.fromkeys(untestable["command"].str.partition("SUITE=")[2]))
-    return f"{text}, and {len(untestable)} cannot be tested there (they are on {suites})"
+    suites = untestable["command"].str.partition("SUITE=")[2]
+    elsewhere = suites[suites != "open"]
+    return (
+        f"{text}, and {len(untestable)} cannot be tested there ({len(elsewhere)} of them are on "
+        f"{_listed(dict.fromkeys(elsewhere))})"
+    )
 
 
 def _covered() -> str:
@@ -233,6 +238,16 @@ def absorption_changes() -> str:
     )
 
 
+def representation_changes() -> str:
+    """Under which methods of a constrained representation heads see more of the groups' difference."""
+    rows = _claims("open").query("id == 'heads-absorb'").set_index("part")
+    return (
+        "Of the methods that constrain the representation alone, on `open` and against plain multi-task "
+        f"learning at the same learning rate, heads read the group "
+        f"{_grouped(rows, 'more under', 'less under', 'under')}."
+    )
+
+
 def served_changes() -> str:
     """On which suites the best-served and the worst-served groups gain or lose."""
     best, worst = (_moved(f"{which}-served", "rises", "falls") for which in ("best", "worst"))
@@ -246,10 +261,16 @@ def _moved(claim: str, up: str, down: str) -> str:
     """On which suites what a claim measures has an interval above, below and around 0."""
     rows = {suite: once(_claims(suite)).loc[claim] for suite in SUITES}
     rows = {suite: row for suite, row in rows.items() if row["verdict"] != UNTESTABLE}
-    rises = [suite for suite, row in rows.items() if row["low"] > 0]
-    falls = [suite for suite, row in rows.items() if row["high"] < 0]
-    unclear = [suite for suite in rows if suite not in (*rises, *falls)]
-    return f"{up} on {_listed(rises)} and {down} on {_listed(falls)}; on {_listed(unclear)} it cannot be told"
+    return _grouped(pd.DataFrame(rows).T, f"{up} on", f"{down} on", "on")
+
+
+def _grouped(rows: pd.DataFrame, up: str, down: str, otherwise: str) -> str:
+    """The names of the rows whose interval is above, below and around 0."""
+    rises, falls = rows.index[rows["low"] > 0], rows.index[rows["high"] < 0]
+    unclear = rows.index.difference([*rises, *falls], sort=False)
+    return (
+        f"{up} {_listed(rises)} and {down} {_listed(falls)}; {otherwise} {_listed(unclear)} it cannot be told"
+    )
 
 
 def costs_table() -> str:
@@ -384,6 +405,7 @@ BLOCKS: dict[tuple[Path, str], Callable[[], str]] = {
     (ROOT / "README.md", "overall"): overall_table,
     (ROOT / "docs/claims.md", "claims"): claims_table,
     (ROOT / "docs/reproducing.md", "costs"): costs_table,
+    (ROOT / "docs/method.md", "representation"): representation_changes,
     (ROOT / "docs/method.md", "absorption"): absorption_changes,
     (ROOT / "docs/method.md", "served"): served_changes,
     (ROOT / "docs/method.md", "fronts"): fronts_table,

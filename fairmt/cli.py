@@ -263,6 +263,8 @@ def _fetch(options: argparse.Namespace) -> None:
     dataset = load_dataset(options.dataset)
     if not dataset.files and dataset.instructions:
         raise FairMTError(f"{dataset.name}: nothing to download. {dataset.instructions}")
+    if not dataset.files:
+        log.info("%s has no raw files: nothing to fetch", dataset.name)
     names = [options.file] if options.file else [file.name for file in dataset.files]
     for name in names:
         fetch(dataset, name, RAW / dataset.name, mirrors_from_environment())
@@ -348,8 +350,9 @@ def _train(options: argparse.Namespace) -> None:
     except torch.OutOfMemoryError as error:
         size = job.budget.batch_size
         raise FairMTError(
-            f"benchmark {one.benchmark}: training.batch_size: {size} rows do not fit into the GPU's memory; "
-            f"try {max(1, size // 2)} in a benchmark that extends it, or another device ({error})"
+            f"benchmark {one.benchmark}: training.batch_size: {size} rows do not fit into the GPU's memory. "
+            "With several jobs on it, run fewer: snakemake --set-resources train:gpu=1. Otherwise try "
+            f"{max(1, size // 2)} in a benchmark that extends it, or another device ({error})"
         ) from None
     except FairMTError as error:
         # Which labels go is decided here, from the benchmark's file.

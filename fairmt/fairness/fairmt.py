@@ -48,7 +48,8 @@ class FairMT(nn.Module):
     criterion : {"eo", "dp"}
         What the constraint measures; see `fairmt.fairness.disparity`.
     eps : float
-        Share of each task's disparity that may remain, relative to its largest since the warm-up.
+        Share of disparity that may remain. Each task's is relative to its largest since the warm-up, and
+        the constraint is on their pool: under the power mean one task may keep more, others less.
     warmup_steps : int
         First optimizer steps, which minimise utility only, exactly as plain multi-task learning; about
         a fifth of all. At least 1.

@@ -48,7 +48,7 @@ def read_claims_file(path: Path, methods: Collection[str]) -> dict[str, Any]:
         if ids.count(name) > 1:
             raise FairMTError(f"{path}: claims: ids must differ, found {name!r} {ids.count(name)} times")
         for field in ("method", "reference"):
-            if field in claim["measure"]:
-                source = f"{path}: claims.{name}.measure.{field}"
-                choose(claim["measure"][field], known, "method", source)
+            named = claim["measure"].get(field, [])
+            for method in [named] if isinstance(named, str) else named:
+                choose(method, known, "method", f"{path}: claims.{name}.measure.{field}")
     return content

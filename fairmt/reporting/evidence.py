@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatch
 from functools import cached_property
 
@@ -83,6 +83,17 @@ class Evidence:
     def validation_utility(self, benchmark: str, method: str, criterion: str) -> float:
         """Utility of the selected knob value on validation, mean over tasks and seeds; NaN if it has none."""
         return float(self._validation_utilities.get((benchmark, method, criterion), math.nan))
+
+    def knob_value(self, benchmark: str, method: str, criterion: str) -> float:
+        """The method's selected knob value; NaN if it has no results."""
+        return float(self._knob_values.get((benchmark, method, criterion), math.nan))
+
+    def most_useful(self, method: str) -> Evidence:
+        """The evidence of one method, with its knob value of the highest utility on validation selected."""
+        suite = self.context.suite
+        suite = replace(suite, reference=method, selection=suite.selection | {"tolerance": 0.0})
+        context = replace(self.context, suite=suite).only([method])
+        return Evidence(self.rows(method=method), context)
 
     def gap(self, benchmark: str, method: str, criterion: str) -> pd.Series:
         """Mean of a gap over the tasks that tell something about it, see `left_out`, per seed."""
@@ -166,9 +177,17 @@ class Evidence:
         return rows[["benchmark", "method", "criterion"]].drop_duplicates()
 
     @cached_property
-    def _validation_utilities(self) -> pd.Series:
+    def _choices(self) -> pd.DataFrame:
         keys = ["benchmark", "method", "criterion"]
-        return self.selected.drop_duplicates(keys).set_index(keys)["validation_utility"]
+        return self.selected.drop_duplicates(keys).set_index(keys)
+
+    @cached_property
+    def _validation_utilities(self) -> pd.Series:
+        return self._choices["validation_utility"]
+
+    @cached_property
+    def _knob_values(self) -> pd.Series:
+        return self._choices["knob_value"]
 
     # Parts by their keys: claims and tables ask for thousands of small parts of one large frame.
 

@@ -10,7 +10,15 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from fairmt.reporting.context import Context
-from fairmt.reporting.drawn import OTHERS, WIDTH, Page, leave_empty, others_handle, others_note
+from fairmt.reporting.drawn import (
+    OTHERS,
+    WIDTH,
+    Page,
+    group_at_test_note,
+    leave_empty,
+    others_handle,
+    others_note,
+)
 from fairmt.reporting.evidence import Evidence
 from fairmt.reporting.palette import Style, styles
 from fairmt.reporting.summary import CRITERIA, HEADLINE, SYMBOLS, headline, summarise
@@ -91,7 +99,9 @@ def draw_fronts(evidence: Evidence, page: Page) -> Figure:
     _add_legend(figure, context, style)
     figure.suptitle(
         "Means and 95 % t intervals over seeds on the test split, one point per knob value; "
-        f"from {100 * LOWEST:g} % of {context.suite.reference}'s best utility on" + note,
+        f"from {100 * LOWEST:g} % of {context.suite.reference}'s best utility on"
+        + note
+        + group_at_test_note(context, context.competitors, "; the Pareto front is of these methods too"),
         fontsize=8,
     )
     return figure
@@ -197,7 +207,7 @@ def _add_legend(figure: Figure, context: Context, style: Mapping[str, Style]) ->
             marker=style[name].marker,
             linewidth=0.8,
             markeredgewidth=0,
-            label=name,
+            label=context.printed(name),
         )
         for name in style
     ]

@@ -104,7 +104,8 @@ def test_out_of_memory_names_a_batch_size_to_try(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("fairmt.integrity.check_prepared", lambda *arguments, **options: None)
     assert main(["train", "adult-sex", "mtl_erm", "--out", str(tmp_path / "run")]) == 1
     found = capsys.readouterr().err
-    assert "batch_size: 512 rows do not fit into the GPU's memory; try 256" in found
+    assert "batch_size: 512 rows do not fit into the GPU's memory" in found
+    assert "--set-resources train:gpu=1. Otherwise try 256" in found
 
 
 @pytest.mark.parametrize(

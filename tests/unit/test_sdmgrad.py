@@ -1,5 +1,6 @@
 """SDMGrad: weights against torchjd's over several steps, its limits, and absent tasks."""
 
+import doctest
 import importlib
 
 import pytest
@@ -22,6 +23,11 @@ TASKS = (
     Task("b", "detection", 2),
     Task("c", "regression", 1),
 )
+
+
+def test_the_examples_of_the_code_are_right():
+    failed, tried = doctest.testmod(sdmgrad)
+    assert (failed, tried) == (0, 1)
 
 
 @pytest.fixture

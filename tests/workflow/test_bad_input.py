@@ -23,13 +23,6 @@ def test_unknown_method_in_a_suite(project):
     )
 
 
-def test_misspelt_key_in_a_suite(project):
-    project.edit("config/suites/tiny.yaml", "seeds:", "sedes:")
-    _refused(
-        project.run("snakemake", "--config", "suite=tiny"), "config/suites/tiny.yaml", "'sedes'", "'seeds'"
-    )
-
-
 def test_a_benchmark_whose_name_is_no_path(project):
     (project.folder / "config/benchmarks/tiny too.yaml").write_text("extends: tiny\n")
     project.edit("config/suites/tiny.yaml", "benchmarks: [tiny]", "benchmarks: [tiny too]")
@@ -49,11 +42,6 @@ def test_unknown_suite_and_benchmark(project):
         project.run("snakemake", "--config", "suite=tinny"), "unknown suite 'tinny'; did you mean 'tiny'?"
     )
     _refused(project.run("fairmt", "prepare", "adlut-sex"), "unknown benchmark 'adlut-sex'", "adult-sex")
-
-
-def test_unknown_key_in_a_method_card(project):
-    project.edit("baselines/diff_eodd/method.yaml", "kind:", "knid:")
-    _refused(project.run("fairmt", "list"), "baselines/diff_eodd/method.yaml", "'knid'", "'kind'")
 
 
 def test_a_misspelt_benchmark_key(project):
@@ -89,7 +77,6 @@ def test_a_reference_that_is_a_control(project):
     [
         ("def f(:", "baselines/diff_eodd/method.py:1: not valid Python"),
         ("import nosuchmodule", "baselines/diff_eodd/method.py: cannot be imported: ModuleNotFoundError"),
-        ("METHOD = 3", "METHOD: expected a subclass"),
         (
             "from fairmt.methods.base import Method\n\nclass M(Method):\n"
             "    def __init__(self, tasks, groups):\n        pass\n\nMETHOD = M\n",
@@ -106,18 +93,6 @@ def test_broken_method_code(project, text, message):
     ("path", "old", "new", "message"),
     [
         ("config/suites/tiny.yaml", "[tiny]", "[tinny]", "benchmarks: unknown benchmark 'tinny'"),
-        (
-            "config/claims.yaml",
-            "id: eo-falls",
-            "di: eo-falls",
-            "claims.0: unknown key 'di'",
-        ),
-        (
-            "config/claims.yaml",
-            "kind: levelling-down",
-            "kind: levelling",
-            "claims.4.measure.kind: 'levelling'",
-        ),
         (
             "config/claims.yaml",
             "reference: fairmt_eo_symmetric",

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from conftest import Project, wait
+from conftest import ROOT, Project, wait
 
 from fairmt import forkserver
 
@@ -124,6 +124,20 @@ def test_a_job_ends_with_its_command(finished, server, tmp_path):
     command.wait()
     wait(lambda: not server.jobs(), seconds=30)
     assert "interrupted" in _log(tmp_path / "out")
+
+
+def test_a_job_whose_command_is_gone_ends_quietly():
+    code = (
+        "import json, os, socket; from fairmt import forkserver;"
+        " command, job = socket.socketpair();"
+        " request = {'environment': dict(os.environ, **{forkserver.VARIABLE: ''}), 'folder': '.',"
+        " 'arguments': ['list']};"
+        " socket.send_fds(command, [(json.dumps(request) + '\\n').encode()], [1, 2]);"
+        " command.close();"
+        " forkserver._answer(job)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert "BrokenPipe" not in done.stderr
 
 
 def test_a_killed_job_is_an_error_of_its_command(finished, server, tmp_path):
