@@ -72,8 +72,8 @@ def find_tasks(names: Sequence[str]) -> list[TaskColumns]:
         name = re.sub(r"[^A-Za-z0-9_]+", "_", title)
         if name in tasks:
             raise FairMTError(
-                f"columns {tasks[name]!r} and {title!r}: expected tasks of different names, found {name!r} for "
-                "both; give each with --task NAME=LABEL:PREDICTION"
+                f"columns {tasks[name]!r} and {title!r}: expected tasks of different names, found {name!r} "
+                "for both; give each with --task NAME=LABEL:PREDICTION"
             )
         tasks[name] = title
     return [
