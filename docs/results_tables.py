@@ -243,7 +243,7 @@ def representation_changes() -> str:
     rows = _claims("open").query("id == 'heads-absorb'").set_index("part")
     return (
         "Of the methods that constrain the representation alone, on `open` and against plain multi-task "
-        f"learning at the same learning rate, heads read the group "
+        "learning at the same learning rate, heads read the group "
         f"{_grouped(rows, 'more under', 'less under', 'under')}."
     )
 

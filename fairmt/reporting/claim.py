@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from fairmt.methods.registry import read_cards
-from fairmt.reporting.claims_file import CLAIMS, read_claims_file
+from fairmt.reporting.claims_file import CLAIMS, methods_named, read_claims_file
 from fairmt.reporting.context import Context
 from fairmt.reporting.layout import bracketed
 from fairmt.reporting.measures import MEASURES
@@ -65,8 +65,7 @@ class Claim:
     @property
     def methods(self) -> list[str]:
         """The methods that it is about, each of which has to reach the bound."""
-        named = self.measure["method"]
-        return [named] if isinstance(named, str) else named
+        return methods_named(self.measure["method"])
 
     def benchmarks(self, context: Context, method: str) -> list[str]:
         """Those that a method and the reference both have results on."""

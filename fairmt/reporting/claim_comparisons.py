@@ -10,7 +10,7 @@ from contextlib import suppress
 import pandas as pd
 
 from fairmt.reporting.claim import ALL_LABELS, Claim, Part
-from fairmt.reporting.evidence import Evidence
+from fairmt.reporting.evidence import Evidence, most_useful
 from fairmt.reporting.front_leads import NEAR, front_leads, hypervolume_difference, near_difference
 from fairmt.reporting.layout import bracketed
 from fairmt.reporting.measures import (
@@ -105,7 +105,7 @@ def _who_is_best(claim: Claim, part: Part, evidence: Evidence) -> list[str]:
 def _from_most_useful(claim: Claim, part: Part, evidence: Evidence) -> list[str]:
     """The change from the reference's most useful learning rate, where another one is selected."""
     reference, criterion = claim.reference(evidence.context), claim.measure["criterion"]
-    useful = evidence.most_useful(reference)
+    useful = most_useful(evidence, reference)
     if all(
         evidence.knob_value(name, reference, criterion) == useful.knob_value(name, reference, criterion)
         for name in part.benchmarks

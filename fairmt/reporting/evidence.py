@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -87,13 +88,6 @@ class Evidence:
     def knob_value(self, benchmark: str, method: str, criterion: str) -> float:
         """The method's selected knob value; NaN if it has no results."""
         return float(self._knob_values.get((benchmark, method, criterion), math.nan))
-
-    def most_useful(self, method: str) -> Evidence:
-        """The evidence of one method, with its knob value of the highest utility on validation selected."""
-        suite = self.context.suite
-        suite = replace(suite, reference=method, selection=suite.selection | {"tolerance": 0.0})
-        context = replace(self.context, suite=suite).only([method])
-        return Evidence(self.rows(method=method), context)
 
     def gap(self, benchmark: str, method: str, criterion: str) -> pd.Series:
         """Mean of a gap over the tasks that tell something about it, see `left_out`, per seed."""
@@ -229,3 +223,11 @@ class Evidence:
     def _absorption(self) -> pd.DataFrame:
         choice = self.selected[["benchmark", "method", "criterion", "hash8"]].drop_duplicates()
         return choice.merge(self._all_absorption, on=["benchmark", "method", "hash8"])
+
+
+@functools.lru_cache(maxsize=2)
+def most_useful(evidence: Evidence, method: str) -> Evidence:
+    """The evidence of one method, with its knob value of the highest utility on validation selected."""
+    suite = evidence.context.suite
+    suite = replace(suite, reference=method, selection=suite.selection | {"tolerance": 0.0})
+    return Evidence(evidence.rows(method=method), replace(evidence.context, suite=suite).only([method]))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Sequence
 
 import pandas as pd
 
-from fairmt.reporting.evidence import Evidence
+from fairmt.reporting.evidence import Evidence, most_useful
 from fairmt.reporting.front_leads import ablation_difference, hypervolume_difference
 from fairmt.reporting.measuring import Untestable, check_gaps, mean_over
 from fairmt.reporting.served import levelling_down, served_change
@@ -48,7 +48,7 @@ def change_from_most_useful(
     evidence: Evidence, benchmarks: Sequence[str], method: str, reference: str, criterion: str
 ) -> pd.Series:
     """`relative_change` from the reference's knob value of the highest utility on validation."""
-    useful = evidence.most_useful(reference)
+    useful = most_useful(evidence, reference)
     return mean_over(
         {
             name: _mean_change(

@@ -1,6 +1,6 @@
 """Intervals, relative changes, tests, fronts and ranks: what tables and claims are computed with.
 
-Degenerate input gives NaN, and results that can lack something say why in ``reason``.
+Degenerate input gives NaN, and a ranking that cannot be tested says why in ``reason``.
 """
 
 from fairmt.statistics.comparisons import (
