@@ -28,7 +28,7 @@ LEGEND = (
     "relaxed by the tolerance; one measured in several parts, if each does. Intervals are 95 % t intervals "
     "over seeds, not over benchmarks. A verdict is uncertain if an interval includes the limit, "
     "or if a front's lead in another box, which the remark has, gives another verdict. Knob values, the "
-    " reference's learning rate too, are selected on validation: the fairest one within {tolerance} of "
+    "reference's learning rate too, are selected on validation: the fairest one within {tolerance} of "
     "the reference's best utility.",
     "Source: the paper's *abstract*, second-hand *summaries* of the paper, or what this project asks of its "
     "*reconstruction*. The method is a labelled "
