@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import preloaded
 import pytest
 from filelock import FileLock
 
@@ -53,14 +54,10 @@ class Project:
 
     def run(self, command: str, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
         """Run a command of this installation in the project's folder."""
-        return subprocess.run(
-            [command, *arguments],
-            cwd=self.folder,
-            env=_environment() | variables,
-            capture_output=True,
-            text=True,
-            timeout=300,
-        )
+        where = {"cwd": self.folder, "env": _environment() | variables, "timeout": 300}
+        if command in preloaded.MODULES:
+            return preloaded.run(command, *arguments, **where)
+        return subprocess.run([command, *arguments], **where, capture_output=True, text=True)
 
     def start(self, command: str, *arguments: str, **variables: str) -> subprocess.Popen[bytes]:
         """Start a command of this installation in a process group of its own; its output is lost."""
