@@ -18,7 +18,7 @@ demo: $(STAMP) ## Suite `quick` on generated data: tables, figures, report in re
 	@fairmt show quick
 
 test: $(STAMP) ## The whole test suite
-	pytest -n 2 --dist loadgroup
+	pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 reproduce: $(STAMP) ## A suite from raw data to report: make reproduce SUITE=open
 	snakemake --config suite=$(SUITE)
@@ -62,7 +62,8 @@ audit: $(STAMP) ## Known vulnerabilities of the pinned dependencies, by pip-audi
 licences: $(STAMP) ## docs/licences.md: the licences of all that requirements.lock pins
 	$(PYTHON) -m venv $(VENV)/licences
 	$(VENV)/licences/bin/python -m pip install --quiet --no-deps --requirement requirements.lock
-	$(VENV)/licences/bin/python docs/licences.py > docs/licences.md
+	$(VENV)/licences/bin/python docs/licences.py > $(VENV)/licences.md
+	mv $(VENV)/licences.md docs/licences.md
 
 clean: ## Delete the suite's runs and evaluations and all prepared data; keeps raw data, tables and figures
 	rm -rf data/prepared results/$(SUITE)/runs results/$(SUITE)/evaluations

@@ -62,8 +62,10 @@ def optimum(folder: Path) -> pd.DataFrame:
 
 def choose(runs: pd.DataFrame, lowest_utility: float) -> pd.DataFrame:
     """Knob value per method: the fairest with enough utility on validation, else the one with most of it."""
-    points = runs[runs["split"] == "validation"].groupby(POINT, sort=False)[METRICS].mean().reset_index()
-    points["missed"] = points["utility"] < lowest_utility
+    validation = runs[runs["split"] == "validation"].groupby(POINT, sort=False)[METRICS]
+    # A run that diverged is not within the limit.
+    points = validation.mean(skipna=False).reset_index()
+    points["missed"] = ~(points["utility"] >= lowest_utility)
     points["order"] = points["delta_eo"].where(~points["missed"], -points["utility"])
     return points.sort_values(["missed", "order"]).drop_duplicates("method").set_index("method")
 

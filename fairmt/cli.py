@@ -263,6 +263,8 @@ def _fetch(options: argparse.Namespace) -> None:
     dataset = load_dataset(options.dataset)
     if not dataset.files and dataset.instructions:
         raise FairMTError(f"{dataset.name}: nothing to download. {dataset.instructions}")
+    if not dataset.files:
+        log.info("%s has no raw files: nothing to fetch", dataset.name)
     names = [options.file] if options.file else [file.name for file in dataset.files]
     for name in names:
         fetch(dataset, name, RAW / dataset.name, mirrors_from_environment())
@@ -297,6 +299,8 @@ def _prepared(name: str, seed: int) -> Meta:
             seed=seed if is_redrawn(config) else None,
         )
     except FairMTError as error:
+        if str(error).startswith(f"{RAW}{os.sep}"):
+            raise
         # What does not fit the data is known by its field only: the benchmark may have it by `extends`.
         raise FairMTError(f"{benchmark_path(name)}: {error}") from error
 
@@ -312,6 +316,7 @@ def _data_cards(options: argparse.Namespace) -> None:
 def _train(options: argparse.Namespace) -> None:
     import torch
 
+    from fairmt.config import benchmark_path
     from fairmt.deterministic import deterministic_if_asked
     from fairmt.gpus import lock_folder, one_gpu
     from fairmt.integrity import check_prepared
@@ -345,9 +350,15 @@ def _train(options: argparse.Namespace) -> None:
     except torch.OutOfMemoryError as error:
         size = job.budget.batch_size
         raise FairMTError(
-            f"benchmark {one.benchmark}: training.batch_size: {size} rows do not fit into the GPU's memory; "
-            f"try {max(1, size // 2)} in a benchmark that extends it, or another device ({error})"
+            f"benchmark {one.benchmark}: training.batch_size: {size} rows do not fit into the GPU's memory. "
+            "With several jobs on it, run fewer: snakemake --set-resources train:gpu=1. Otherwise try "
+            f"{max(1, size // 2)} in a benchmark that extends it, or another device ({error})"
         ) from None
+    except FairMTError as error:
+        # Which labels go is decided here, from the benchmark's file.
+        if str(error).startswith("supervision"):
+            raise FairMTError(f"{benchmark_path(one.benchmark)}: {error}") from error
+        raise
 
 
 def _external(options: argparse.Namespace) -> None:

@@ -108,8 +108,8 @@ def benchmark_path(name: str, source: Path | str | None = None) -> Path:
 def read_benchmark(name: str) -> dict[str, Any]:
     """A benchmark's resolved configuration: ``extends`` merged in, defaults filled, validated.
 
-    Sections merge key by key, but ``tasks``, ``attributes`` and lists replace what they extend, and so
-    does a ``model`` that names its trunk.
+    Sections merge key by key, but ``tasks``, ``attributes``, ``split``, ``supervision`` and lists replace
+    what they extend, and so does a ``model`` that names its trunk.
 
     Raises
     ------

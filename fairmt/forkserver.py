@@ -25,6 +25,7 @@ import tempfile
 import threading
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from fairmt.gpus import visible_gpus
@@ -162,9 +163,13 @@ def _answer(connection: socket.socket) -> None:
     finally:
         # What there was to interrupt is over.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        sys.stdout.flush()
-        sys.stderr.flush()
-        connection.sendall(str(status).encode())
+        # Who reads, or the command itself, may be gone.
+        with suppress(OSError):
+            sys.stdout.flush()
+        with suppress(OSError):
+            sys.stderr.flush()
+        with suppress(OSError):
+            connection.sendall(str(status).encode())
         os._exit(status)
 
 

@@ -28,7 +28,9 @@ def visible_gpus(environment: MutableMapping[str, str], driver: Path = DRIVER) -
         Folder with an entry for each GPU.
     """
     if VARIABLE in environment:
-        return [name.strip() for name in environment[VARIABLE].split(",") if name.strip()]
+        names = [name.strip() for name in environment[VARIABLE].split(",") if name.strip()]
+        # CUDA sees none from the first that is no GPU on; -1 is the usual way to hide all.
+        return list(itertools.takewhile(lambda name: not name.startswith("-"), names))
     return [str(number) for number, _ in enumerate(driver.iterdir())] if driver.is_dir() else []
 
 

@@ -34,9 +34,10 @@ def select(
 
     Taken is the lowest unfairness among the knob values whose utility is within ``tolerance`` of the
     best one of ``reference``; where there is none, or none whose unfairness is known, the highest
-    utility. Both are means over tasks and then over seeds; a mean with a NaN is NaN, and nothing is within
-    the tolerance of a reference that is NaN. Equal knob values are told apart by higher utility, then by
-    the smaller value.
+    utility. Both are means over tasks and then over seeds, unfairness over the tasks in which some run of
+    ``reference`` has it: elsewhere validation has too few samples in a group. A mean with a NaN is NaN, and
+    nothing is within the tolerance of a reference that is NaN. Equal knob values are told apart by higher
+    utility, then by the smaller value.
 
     Parameters
     ----------
@@ -66,31 +67,37 @@ def select(
     """
     if not 0 <= tolerance < 1:
         raise FairMTError(f"tolerance: expected a share of utility from 0 to below 1, found {tolerance}")
-    headline = metrics[
-        (metrics["split"] == "validation") & (metrics["task"] == "mean") & (metrics["group"] == "")
-    ]
-    utility = _seed_means(
-        headline[(headline["metric"] == "utility") & (headline["attribute"] == "")], "validation_utility"
+    rows = metrics[(metrics["split"] == "validation") & (metrics["group"] == "")]
+    is_mean = rows["task"] == "mean"
+    utility = _means(
+        rows[is_mean & (rows["metric"] == "utility") & (rows["attribute"] == "")], "validation_utility"
     )
     limits = _limits(utility, reference, tolerance)
     missing = set(utility["benchmark"]) - set(attributes)
     if missing:
         raise FairMTError(f"attributes: no sensitive attribute given for benchmark {min(missing)!r}")
-    attribute = headline["benchmark"].map(attributes)
+    attribute = rows["benchmark"].map(attributes)
     chosen = []
     for criterion in criteria:
-        if criterion not in set(headline["metric"]):
+        if criterion not in set(rows["metric"]):
             raise FairMTError(f"criteria: expected a metric that the rows have, found {criterion!r}")
-        gaps = headline[(headline["metric"] == criterion) & (headline["attribute"] == attribute)]
-        points = utility.merge(_seed_means(gaps, "validation_unfairness"), how="left", on=POINT)
+        gaps = rows[~is_mean & (rows["metric"] == criterion) & (rows["attribute"] == attribute)]
+        unfairness = _means(_measured(gaps, reference), "validation_unfairness")
+        points = utility.merge(unfairness, how="left", on=POINT)
         points["within_tolerance"] = points["validation_utility"] >= points["benchmark"].map(limits)
         chosen.append(_fairest(points).assign(criterion=criterion))
     # Stable: the criteria stay in the order given.
     return pd.concat(chosen).sort_values(["benchmark", "method"], kind="stable", ignore_index=True)[COLUMNS]
 
 
-def _seed_means(rows: pd.DataFrame, name: str) -> pd.DataFrame:
-    """Mean value over seeds of each point as column ``name``, NaN if one seed's is."""
+def _measured(gaps: pd.DataFrame, reference: str) -> pd.DataFrame:
+    """Rows of the tasks in which the reference has a gap with some knob value and seed."""
+    own = gaps[(gaps["method"] == reference) & gaps["value"].notna()]
+    return gaps.merge(own[["benchmark", "task"]].drop_duplicates(), on=["benchmark", "task"])
+
+
+def _means(rows: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Mean value of each point over seeds, and tasks if there are several, NaN if one is."""
     return rows.groupby(POINT)["value"].mean(skipna=False).rename(name).reset_index()
 
 

@@ -59,8 +59,7 @@ class DirectionOrientedWeighting(Weighting):
 
     def forward(self, gramian: Tensor, /) -> Tensor:
         weights = torch.zeros_like(gramian.diagonal())
-        # The descent fails on what is not finite, and training that diverges shall end as such.
-        present = (gramian.diagonal() > 0) & gramian.isfinite().all(dim=1)
+        present = gramian.diagonal() > 0
         count = int(present.sum())
         if not count:
             return weights

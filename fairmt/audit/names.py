@@ -54,12 +54,12 @@ def find_tasks(names: Sequence[str]) -> list[TaskColumns]:
     ``income_pred`` (or ``_prob``, ``_score``) holds the predictions of ``income`` (or ``income_true``,
     ``income_label``). Columns ``face:smiling`` and ``face:smiling_pred`` are one of the labels or dimensions
     of task ``face``; ``race_pred:white`` is the probability of class ``white`` of task ``race``. Predictions
-    without a label column are no task.
+    without a label column are no task. Characters that a task's name cannot have become ``_``.
 
     Raises
     ------
     FairMTError
-        If a task has several columns of predictions that cannot be told apart.
+        If a task has several columns of predictions that cannot be told apart, or two would have one name.
 
     Examples
     --------
@@ -67,8 +67,18 @@ def find_tasks(names: Sequence[str]) -> list[TaskColumns]:
     [TaskColumns(name='y', labels=('y_true',), predictions=('y_pred',), parts=('y',), classes=())]
     """
     columns = [column for column in map(partial(_parse, names), names) if column]
-    tasks = dict.fromkeys(column.task for column in columns)
-    return [_task(name, [column for column in columns if column.task == name]) for name in tasks]
+    tasks: dict[str, str] = {}
+    for title in dict.fromkeys(column.task for column in columns):
+        name = re.sub(r"[^A-Za-z0-9_]+", "_", title)
+        if name in tasks:
+            raise FairMTError(
+                f"columns {tasks[name]!r} and {title!r}: expected tasks of different names, found {name!r} "
+                "for both; give each with --task NAME=LABEL:PREDICTION"
+            )
+        tasks[name] = title
+    return [
+        _task(name, [column for column in columns if column.task == title]) for name, title in tasks.items()
+    ]
 
 
 def _parse(names: Sequence[str], name: str) -> _Column | None:

@@ -112,14 +112,12 @@ class Mixture(Weighting):
 
     def _weights(self, gramian: Tensor) -> Tensor:
         """m A of the m objectives that have a gradient."""
-        # Solvers fail on what is not finite, and training that diverges shall end as such.
-        taking_part = (gramian.diagonal() > 0) & gramian.isfinite().all(dim=1)
+        taking_part = gramian.diagonal() > 0
         weights = gramian.new_zeros(len(gramian))
-        rest = gramian[taking_part][:, taking_part]
-        mean_square = rest.diagonal().mean()
-        if taking_part.any() and mean_square.isfinite():
+        if taking_part.any():
+            rest = gramian[taking_part][:, taking_part]
             # Solvers have absolute tolerances: they get gradients of mean square 1.
-            weights[taking_part] = len(rest) * self.weighting(rest / mean_square)
+            weights[taking_part] = len(rest) * self.weighting(rest / rest.diagonal().mean())
         return weights
 
 

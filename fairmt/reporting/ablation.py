@@ -11,7 +11,7 @@ import pandas as pd
 from fairmt.config import Ablation
 from fairmt.reporting.context import Context
 from fairmt.reporting.evidence import Evidence
-from fairmt.reporting.front_leads import Box, incomplete
+from fairmt.reporting.front_leads import incomplete, shares_of_whole_fronts
 from fairmt.reporting.layout import BEST, DASH, Cell, Section, bracketed, percent
 from fairmt.reporting.measures import task_changes
 from fairmt.reporting.summary import SYMBOLS
@@ -74,11 +74,7 @@ def _of(context: Context) -> Ablation:
 def _rows(evidence: Evidence, benchmark: str, ablation: Ablation) -> pd.DataFrame:
     criterion, reference = ablation.criterion, evidence.context.suite.reference
     parts = {ablation.base: FULL} | {name: part for part, names in ablation.parts.items() for name in names}
-    fronts = {name: evidence.front(benchmark, name, criterion) for name in parts}
-    gaps = {name: incomplete(evidence, benchmark, name, criterion) for name in parts}
-    whole = {name: front for name, front in fronts.items() if not gaps[name]}
-    box = Box.around(pd.concat(whole), criterion) if whole else Box((math.nan,) * 2, (math.nan,) * 2)
-    volumes = {name: box.shares(front, criterion) for name, front in whole.items()}
+    volumes, box = shares_of_whole_fronts(evidence, benchmark, list(parts), criterion)
     nothing = pd.Series(dtype=float)
     records, p_values = [], []
     for method, part in parts.items():
@@ -94,8 +90,9 @@ def _rows(evidence: Evidence, benchmark: str, ablation: Ablation) -> pd.DataFram
             record |= {name: mean, f"{name}_low": low, f"{name}_high": high}
         record["clear"] = record["difference_low"] > 0 or record["difference_high"] < 0
         records.append(record)
-        p_values.append(paired_test(difference.to_numpy()).p_value)
-        record["note"] = gaps[method] or _reason(record, ablation, reference)
+        p_values.append(paired_test(difference.to_numpy()))
+        note = incomplete(evidence, benchmark, method, criterion)
+        record["note"] = note or _reason(record, ablation, reference)
     table = pd.DataFrame(records).assign(p_value=holm(p_values))
     for side, ends in (("utility", box.utility), ("gap", box.gap)):
         table[f"box_{side}_low"], table[f"box_{side}_high"] = ends

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from fairmt.methods.registry import read_cards
-from fairmt.reporting.claims_file import CLAIMS, read_claims_file
+from fairmt.reporting.claims_file import CLAIMS, methods_named, read_claims_file
 from fairmt.reporting.context import Context
 from fairmt.reporting.layout import bracketed
 from fairmt.reporting.measures import MEASURES
 from fairmt.statistics import Interval
 
 # Regimes that keep every label there is; "natural" may lack some, but nothing says how many.
-_ALL_LABELS = {"full", "natural"}
+ALL_LABELS = {"full", "natural"}
+
+
+class Part(NamedTuple):
+    """What is measured on its own: a method on some benchmarks; the label is empty where it is all."""
+
+    label: str
+    method: str
+    benchmarks: list[str]
 
 
 @dataclass(frozen=True)
@@ -42,7 +50,7 @@ class Claim:
         return self._excess(value) <= self.tolerance + 1e-12
 
     def is_clear(self, interval: Interval) -> bool:
-        """Whether the whole interval lies on one side of the bound, tolerance included."""
+        """Whether the whole interval lies on one side of the limit, the bound relaxed by the tolerance."""
         return self.accepts(interval.low) == self.accepts(interval.high)
 
     def _excess(self, value: float) -> float:
@@ -54,25 +62,39 @@ class Claim:
         """The method that it is compared with."""
         return self.measure.get("reference", context.suite.reference)
 
-    def benchmarks(self, context: Context) -> list[str]:
-        """Those that its method and the reference both have results on."""
-        methods = (self.measure["method"], self.reference(context))
+    @property
+    def methods(self) -> list[str]:
+        """The methods that it is about, each of which has to reach the bound."""
+        return methods_named(self.measure["method"])
+
+    def benchmarks(self, context: Context, method: str) -> list[str]:
+        """Those that a method and the reference both have results on."""
+        methods = (method, self.reference(context))
         return [
             name
             for name in context.benchmarks
             if not {(name, method) for method in methods} & set(context.unsupported)
         ]
 
-    def parts(self, context: Context) -> dict[str, list[str]]:
-        """Benchmarks that are measured together; ``partial_labels``: by regime that removes labels."""
-        benchmarks = self.benchmarks(context)
-        if not self.measure.get("partial_labels"):
-            return {"": benchmarks}
-        regimes = {name: context.benchmarks[name].supervision for name in benchmarks}
-        return {
-            regime: [name for name in benchmarks if regimes[name] == regime]
-            for regime in sorted(set(regimes.values()) - _ALL_LABELS)
+    def parts(self, context: Context) -> list[Part]:
+        """By method, if there are several; ``partial_labels``: by regime that removes labels.
+
+        Methods that the suite does not have, or has with no benchmark, are no part.
+        """
+        scopes = {
+            name: self.benchmarks(context, name) for name in self.methods if name in context.suite.methods
         }
+        regimes = {name: info.supervision for name, info in context.benchmarks.items()}
+        parts = []
+        for method, scope in scopes.items():
+            label = [method] if len(self.methods) > 1 else []
+            if not self.measure.get("partial_labels"):
+                parts += [Part("".join(label), method, scope)] if scope else []
+                continue
+            for regime in sorted({regimes[name] for name in scope} - ALL_LABELS):
+                names = [name for name in scope if regimes[name] == regime]
+                parts.append(Part(", ".join([*label, regime]), method, names))
+        return parts
 
 
 def read_claims(path: Path = CLAIMS) -> tuple[list[Claim], list[str]]:

@@ -19,15 +19,17 @@ from fairmt.reporting.layout import Cell, Section, bracketed, markdown
 from fairmt.reporting.legends import filled
 from fairmt.reporting.measures import MEASURES
 from fairmt.reporting.measuring import Untestable
-from fairmt.reporting.remarks import remarks
+from fairmt.reporting.remarks import doubts, noise_as_large, remarks
 from fairmt.statistics import Interval, t_interval
 
 HOLDS, FAILS, UNTESTABLE = "holds", "fails", "cannot be tested here"
 LEGEND = (
-    "A claim holds if the measured mean over seeds, on the test split, reaches its bound within the "
-    "tolerance. Intervals are 95 % t intervals over seeds; a verdict whose interval includes the bound is "
-    "uncertain, and the remark says so. Knob values are selected on validation: the fairest one within "
-    "{tolerance} of the reference's best utility.",
+    "A claim holds if the measured mean over seeds, on the test split, reaches its limit, which is the bound "
+    "relaxed by the tolerance; one measured in several parts, if each does. Intervals are 95 % t intervals "
+    "over seeds, not over benchmarks. A verdict is uncertain if an interval includes the limit, "
+    "or if a front's lead in another box, which the remark has, gives another verdict. Knob values, the "
+    "reference's learning rate too, are selected on validation: the fairest one within {tolerance} of "
+    "the reference's best utility.",
     "Source: the paper's *abstract*, second-hand *summaries* of the paper, or what this project asks of its "
     "*reconstruction*. The method is a labelled "
     "reconstruction: a failing claim is a finding about this reconstruction on these benchmarks.",
@@ -41,6 +43,7 @@ class Outcome(NamedTuple):
     measured: dict[str, Interval]
     verdict: str
     reason: str
+    uncertain: bool = False
 
 
 def write_claims(metrics: pd.DataFrame, suite: Suite, out: Path) -> None:
@@ -84,18 +87,24 @@ def judge(claim: Claim, evidence: Evidence) -> Outcome:
     if missing:
         return Outcome(claim, measured, UNTESTABLE, f"{' and '.join(missing)} could not be computed")
     holds = all(claim.accepts(interval.mean) for interval in measured.values())
-    return Outcome(claim, measured, HOLDS if holds else FAILS, "; ".join(remarks(claim, measured, evidence)))
+    noise = "" if holds else noise_as_large(claim, measured, evidence)
+    if noise:
+        return Outcome(claim, measured, UNTESTABLE, noise)
+    doubtful = doubts(claim, measured, evidence)
+    remark = "; ".join([*doubtful, *remarks(claim, evidence)])
+    return Outcome(claim, measured, HOLDS if holds else FAILS, remark, bool(doubtful))
 
 
 def claims_table(outcomes: list[Outcome]) -> pd.DataFrame:
-    """One row per claim and part of it that is measured on its own, such as a supervision regime.
+    """One row per claim and part of it that is measured on its own: a method, or a supervision regime.
 
     Returns
     -------
     DataFrame
-        Columns id, claim, verdict; part, empty if the claim has one; accepted, whether the part reaches the
-        bound; measured, low, high, fractions, NaN where there is no value; seeds; unit, of the value times
-        100; bound, source, reason, command, how. Verdict and reason are the claim's, on each of its parts.
+        Columns id, claim, verdict; uncertain, whether the verdict is; part, empty if the claim has one;
+        accepted, whether the part reaches the bound; measured, low, high, fractions, NaN where there is no
+        value; seeds; unit, of the value times 100; bound, source, reason, command, how. Verdict, doubt and
+        reason are the claim's, on each of its parts.
     """
     nothing = {"": Interval(math.nan, math.nan, math.nan, 0)}
     return pd.DataFrame(
@@ -103,6 +112,7 @@ def claims_table(outcomes: list[Outcome]) -> pd.DataFrame:
             "id": claim.id,
             "claim": claim.claim,
             "verdict": outcome.verdict,
+            "uncertain": outcome.uncertain,
             "part": part,
             "accepted": claim.accepts(interval.mean),
             "measured": interval.mean,
@@ -127,6 +137,7 @@ def claims_section(table: pd.DataFrame) -> Section:
     header = ("Claim", "Verdict", "Measured", "Bound", "Source", "Reason or remark")
     columns = ["claim", "verdict", "measured", "bound", "source", "reason"]
     printed = once(table).assign(measured=table.groupby("id", sort=False)[list(table)].apply(_measured))
+    printed["verdict"] += printed["uncertain"].map({True: ", uncertain", False: ""})
     return Section(
         "Verdicts",
         header,
@@ -142,19 +153,25 @@ def once(table: pd.DataFrame) -> pd.DataFrame:
 
 def _measure(claim: Claim, evidence: Evidence) -> dict[str, Interval]:
     context, spec = evidence.context, claim.measure
-    method, reference = spec["method"], claim.reference(context)
-    for name in (method, reference):
-        if name not in context.suite.methods:
-            raise Untestable(f"{name} is not in suite {context.suite.name}")
-    if not claim.benchmarks(context):
-        raise Untestable(f"no benchmark of suite {context.suite.name} fits {method} and {reference}")
+    suite, reference = context.suite, claim.reference(context)
+    present = [name for name in claim.methods if name in suite.methods]
+    for names in (claim.methods, [reference]):
+        if not set(names) & set(suite.methods):
+            raise Untestable(f"{' or '.join(names)} is not in suite {suite.name}")
+    scopes = [claim.benchmarks(context, name) for name in present]
+    if not any(scopes):
+        raise Untestable(f"no benchmark of suite {suite.name} fits {' or '.join(present)} and {reference}")
     parts = claim.parts(context)
     if not parts:
-        raise Untestable(f"no benchmark of suite {context.suite.name} removes training labels")
+        raise Untestable(f"no benchmark of suite {suite.name} removes training labels")
+    if spec.get("partial_labels") and [part.benchmarks for part in parts] == scopes:
+        raise Untestable(
+            f"every benchmark of suite {suite.name} removes labels alike: the same as over all of them"
+        )
     compute, _ = MEASURES[spec["kind"]]
     return {
         label: t_interval(compute(evidence, names, method, reference, spec["criterion"]).to_numpy())
-        for label, names in parts.items()
+        for label, method, names in parts
     }
 
 

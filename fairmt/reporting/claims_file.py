@@ -48,7 +48,11 @@ def read_claims_file(path: Path, methods: Collection[str]) -> dict[str, Any]:
         if ids.count(name) > 1:
             raise FairMTError(f"{path}: claims: ids must differ, found {name!r} {ids.count(name)} times")
         for field in ("method", "reference"):
-            if field in claim["measure"]:
-                source = f"{path}: claims.{name}.measure.{field}"
-                choose(claim["measure"][field], known, "method", source)
+            for method in methods_named(claim["measure"].get(field, [])):
+                choose(method, known, "method", f"{path}: claims.{name}.measure.{field}")
     return content
+
+
+def methods_named(entry: str | list[str]) -> list[str]:
+    """The methods of a field that holds one or several."""
+    return [entry] if isinstance(entry, str) else entry

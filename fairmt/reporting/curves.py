@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from fairmt.reporting.drawn import WIDTH, Page, others_note
+from fairmt.reporting.drawn import WIDTH, Page, group_at_test_note, others_note
 from fairmt.reporting.evidence import Evidence
 from fairmt.reporting.missing import SHOWN, missing_table
 from fairmt.reporting.palette import Style, styles
@@ -38,7 +38,14 @@ def draw_missing(evidence: Evidence, page: Page) -> Figure:
             axis.set_ylabel(f"{SYMBOLS[metric]} (%)")
     handles = [
         Line2D(
-            [], [], color=colour, marker=marker, linewidth=1.0, markersize=5, markeredgewidth=0, label=name
+            [],
+            [],
+            color=colour,
+            marker=marker,
+            linewidth=1.0,
+            markersize=5,
+            markeredgewidth=0,
+            label=evidence.context.printed(name),
         )
         for name, (colour, marker) in style.items()
     ]
@@ -51,7 +58,10 @@ def draw_missing(evidence: Evidence, page: Page) -> Figure:
     figure.legend(handles=handles, loc="outside lower center", ncols=5, frameon=False)
     figure.suptitle(
         "Test split, means and 95 % t intervals over seeds, labels missing completely at random;\n"
-        "each point has its own selected knob value, which the table says" + others_note(evidence, page),
+        "each point has its own selected knob value, beside its gap; of methods without a knob of their\n"
+        "own, it is a factor on the learning rate"
+        + others_note(evidence, page)
+        + group_at_test_note(evidence.context, page.methods),
         fontsize=8,
     )
     return figure
@@ -71,3 +81,15 @@ def _draw_panel(axis: Axes, block: pd.DataFrame, metric: str, style: dict[str, S
         axis.scatter(
             x[~joined], y[~joined], facecolors="white", edgecolors=colour, marker=marker, s=size, zorder=3
         )
+        if metric != "utility":
+            # Above and below by turns, so that two methods' labels do not cover each other.
+            beside = (4, 1) if place % 2 else (4, -7)
+            for point_x, point_y, knob_value in zip(x, y, rows["knob_value"], strict=True):
+                axis.annotate(
+                    f"{knob_value:g}",
+                    (point_x, point_y),
+                    xytext=beside,
+                    textcoords="offset points",
+                    fontsize=5.5,
+                    color=colour,
+                )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING, NamedTuple
 
 import pandas as pd
 
+from fairmt.reporting.context import Context
 from fairmt.reporting.evidence import Evidence
 from fairmt.reporting.ranks import front_scores
 from fairmt.reporting.summary import CRITERIA
@@ -57,6 +59,11 @@ def others_note(evidence: Evidence, page: Page) -> str:
         if count
         else ""
     )
+
+
+def group_at_test_note(context: Context, methods: Collection[str], more: str = "") -> str:
+    """What a title says if some methods are marked as those that need every test row's group."""
+    return f"\n‡: needs every test row's group{more}" if context.group_at_test & set(methods) else ""
 
 
 def others_handle() -> Line2D:

@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from fairmt.reporting.context import Context
-from fairmt.reporting.drawn import WIDTH, Page, others_note
+from fairmt.reporting.drawn import WIDTH, Page, group_at_test_note, others_note
 from fairmt.reporting.evidence import Evidence
 from fairmt.reporting.palette import COLOURS
 from fairmt.reporting.summary import SYMBOLS, summarise
@@ -81,7 +81,8 @@ def draw_groups(evidence: Evidence, page: Page) -> Figure:
         f"Utility per group on the test split: from {context.suite.reference} to each method "
         f"(knob selected for {SYMBOLS[_CRITERION]});\n"
         "pale where the 95 % t interval of the change, paired by seed, includes 0"
-        + others_note(evidence, page),
+        + others_note(evidence, page)
+        + group_at_test_note(evidence.context, page.methods),
         fontsize=8,
     )
     blocks = figure.subfigures(len(heights), 1, squeeze=False, height_ratios=heights)[:, 0]
@@ -90,6 +91,7 @@ def draw_groups(evidence: Evidence, page: Page) -> Figure:
         for axis, task in zip(axes, info.tasks, strict=False):
             panel = points[(points["benchmark"] == name) & (points["task"] == task)]
             _draw_panel(axis, panel, methods, groups[name])
+            axis.set_yticks(range(len(methods)), [context.printed(method) for method in methods])
             axis.set_title(f"{name}: {task}")
             axis.set_xlabel("Utility (%)")
         for axis in axes[len(info.tasks) :]:
@@ -112,7 +114,6 @@ def _draw_panel(axis: Axes, panel: pd.DataFrame, methods: list[str], groups: lis
         )
         axis.scatter(rows["after"], heights, s=16, facecolors=fillings, edgecolors=fillings, zorder=4)
     _widen(axis)
-    axis.set_yticks(range(len(methods)), methods)
     axis.set_ylim(max(len(methods), 1) - 0.5, -0.5)
     axis.grid(axis="y", visible=False)
     axis.xaxis.set_major_locator(MaxNLocator(7, steps=[1, 2, 5, 10]))

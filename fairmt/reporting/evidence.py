@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatch
 from functools import cached_property
 
 import pandas as pd
 
+from fairmt.methods.registry import LEARNING_RATE_FACTOR
 from fairmt.metrics.benefits import BENEFIT
 from fairmt.reporting.context import Context
 from fairmt.reporting.rows import rows_where
@@ -83,6 +85,10 @@ class Evidence:
         """Utility of the selected knob value on validation, mean over tasks and seeds; NaN if it has none."""
         return float(self._validation_utilities.get((benchmark, method, criterion), math.nan))
 
+    def knob_value(self, benchmark: str, method: str, criterion: str) -> float:
+        """The method's selected knob value; NaN if it has no results."""
+        return float(self._knob_values.get((benchmark, method, criterion), math.nan))
+
     def gap(self, benchmark: str, method: str, criterion: str) -> pd.Series:
         """Mean of a gap over the tasks that tell something about it, see `left_out`, per seed."""
         nothing = self.left_out(benchmark, self.context.suite.reference, criterion)
@@ -130,10 +136,17 @@ class Evidence:
 
     def absorption(self, benchmark: str, method: str, criterion: str) -> pd.Series:
         """Head absorption of a method's selected knob value, mean over tasks, per seed; may be empty."""
-        rows = self._absorption
-        rows = rows[
-            (rows["benchmark"] == benchmark) & (rows["method"] == method) & (rows["criterion"] == criterion)
-        ]
+        return self._selected_absorption(benchmark, method, criterion).set_index("seed")["value"]
+
+    def absorption_at_the_rate_of(
+        self, benchmark: str, method: str, criterion: str, reference: str
+    ) -> pd.Series:
+        """Head absorption of a reference whose knob is the learning rate, at the method's; may be empty."""
+        own = self._selected_absorption(benchmark, method, criterion)
+        factors = own["knob_value"].where(own["knob"] == LEARNING_RATE_FACTOR, 1.0).unique()
+        rows = self._all_absorption
+        rows = rows[(rows["benchmark"] == benchmark) & (rows["method"] == reference)]
+        rows = rows[(rows["knob"] == LEARNING_RATE_FACTOR) & rows["knob_value"].isin(factors)]
         return rows.set_index("seed")["value"]
 
     @cached_property
@@ -158,9 +171,17 @@ class Evidence:
         return rows[["benchmark", "method", "criterion"]].drop_duplicates()
 
     @cached_property
-    def _validation_utilities(self) -> pd.Series:
+    def _choices(self) -> pd.DataFrame:
         keys = ["benchmark", "method", "criterion"]
-        return self.selected.drop_duplicates(keys).set_index(keys)["validation_utility"]
+        return self.selected.drop_duplicates(keys).set_index(keys)
+
+    @cached_property
+    def _validation_utilities(self) -> pd.Series:
+        return self._choices["validation_utility"]
+
+    @cached_property
+    def _knob_values(self) -> pd.Series:
+        return self._choices["knob_value"]
 
     # Parts by their keys: claims and tables ask for thousands of small parts of one large frame.
 
@@ -188,8 +209,25 @@ class Evidence:
         keys = ["benchmark", "method"]
         return {key: part.droplevel(keys) for key, part in self.points.groupby(level=keys)}
 
+    def _selected_absorption(self, benchmark: str, method: str, criterion: str) -> pd.DataFrame:
+        rows = self._absorption
+        return rows[
+            (rows["benchmark"] == benchmark) & (rows["method"] == method) & (rows["criterion"] == criterion)
+        ]
+
+    @cached_property
+    def _all_absorption(self) -> pd.DataFrame:
+        return self.rows(split=TRAINING, task="mean", metric=HEAD_ABSORPTION)
+
     @cached_property
     def _absorption(self) -> pd.DataFrame:
         choice = self.selected[["benchmark", "method", "criterion", "hash8"]].drop_duplicates()
-        rows = self.rows(split=TRAINING, task="mean", metric=HEAD_ABSORPTION)
-        return choice.merge(rows, on=["benchmark", "method", "hash8"])
+        return choice.merge(self._all_absorption, on=["benchmark", "method", "hash8"])
+
+
+@functools.lru_cache(maxsize=2)
+def most_useful(evidence: Evidence, method: str) -> Evidence:
+    """The evidence of one method, with its knob value of the highest utility on validation selected."""
+    suite = evidence.context.suite
+    suite = replace(suite, reference=method, selection=suite.selection | {"tolerance": 0.0})
+    return Evidence(evidence.rows(method=method), replace(evidence.context, suite=suite).only([method]))

@@ -133,9 +133,10 @@ def _wide(rows: pd.DataFrame, context: Context, keys: list[str], metrics: tuple[
     cells = summarise(rows[rows["metric"].isin(metrics)], [*keys, "metric"])
     table = rows.groupby(keys, sort=False, dropna=False)["seed"].nunique().rename("seeds").reset_index()
     for metric in metrics:
-        names = {"mean": metric, "low": f"{metric}_low", "high": f"{metric}_high"}
-        own = cells[cells["metric"] == metric].drop(columns="metric")
-        own = own.drop(columns=["low", "high"] if metric in _PLAIN else []).rename(columns=names)
+        names = {"mean": metric}
+        if metric not in _PLAIN:
+            names |= {"low": f"{metric}_low", "high": f"{metric}_high"}
+        own = cells.loc[cells["metric"] == metric, [*keys, *names]].rename(columns=names)
         table = table.merge(own, on=keys, how="left")
     return table
 

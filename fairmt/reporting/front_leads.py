@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -94,9 +95,7 @@ def front_leads(
     near: bool = False,
 ) -> dict[str, pd.Series]:
     """Each benchmark's lead per seed; `hypervolume_difference` and `near_difference` are their means."""
-    measured = [name for name in benchmarks if evidence.has_headline(name, reference, criterion)]
-    if not measured:
-        raise Untestable("the mean gap over tasks cannot be measured on any benchmark")
+    measured = _measured(evidence, benchmarks, reference, criterion)
     plain = evidence.context.suite.reference
     leads = {}
     for benchmark in measured:
@@ -116,3 +115,46 @@ def front_leads(
         after, before = (box.shares(front, criterion) for front in fronts)
         leads[benchmark] = after - before
     return leads
+
+
+def ablation_difference(
+    evidence: Evidence, benchmarks: Sequence[str], method: str, reference: str, criterion: str
+) -> pd.Series:
+    """`hypervolume_difference` in the box that the fronts of the suite's whole ablation span.
+
+    The same for every variant, and that of table ``ablation``.
+    """
+    ablation = evidence.context.suite.ablation
+    if ablation is None or criterion != ablation.criterion:
+        raise Untestable(f"suite {evidence.context.suite.name} has no ablation by {criterion}")
+    names = [ablation.base, *ablation.variants]
+    leads = {}
+    for benchmark in _measured(evidence, benchmarks, reference, criterion):
+        shares, _ = shares_of_whole_fronts(evidence, benchmark, names, criterion)
+        for name in (method, reference):
+            if name not in shares:
+                why = incomplete(evidence, benchmark, name, criterion) or "is not in the ablation"
+                raise Untestable(f"{name} on {benchmark} {why}")
+        leads[benchmark] = shares[method] - shares[reference]
+    return mean_over(leads)
+
+
+def shares_of_whole_fronts(
+    evidence: Evidence, benchmark: str, methods: Sequence[str], criterion: str
+) -> tuple[dict[str, pd.Series], Box]:
+    """Hypervolumes of the fronts that are not `incomplete`, per seed, and the box that these fronts span."""
+    whole = {
+        name: evidence.front(benchmark, name, criterion)
+        for name in methods
+        if not incomplete(evidence, benchmark, name, criterion)
+    }
+    box = Box.around(pd.concat(whole), criterion) if whole else Box((math.nan,) * 2, (math.nan,) * 2)
+    return {name: box.shares(front, criterion) for name, front in whole.items()}, box
+
+
+def _measured(evidence: Evidence, benchmarks: Sequence[str], reference: str, criterion: str) -> list[str]:
+    """Benchmarks on which the mean gap over tasks can be measured, so that there are fronts."""
+    measured = [name for name in benchmarks if evidence.has_headline(name, reference, criterion)]
+    if not measured:
+        raise Untestable("the mean gap over tasks cannot be measured on any benchmark")
+    return measured

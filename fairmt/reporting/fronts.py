@@ -10,7 +10,15 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from fairmt.reporting.context import Context
-from fairmt.reporting.drawn import OTHERS, WIDTH, Page, leave_empty, others_handle, others_note
+from fairmt.reporting.drawn import (
+    OTHERS,
+    WIDTH,
+    Page,
+    group_at_test_note,
+    leave_empty,
+    others_handle,
+    others_note,
+)
 from fairmt.reporting.evidence import Evidence
 from fairmt.reporting.palette import Style, styles
 from fairmt.reporting.summary import CRITERIA, HEADLINE, SYMBOLS, headline, summarise
@@ -19,6 +27,8 @@ from fairmt.statistics import pareto_front
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+LOWEST = 0.85
+"""Share of the reference's best utility from which on a panel shows points: who would give up more?"""
 _PANEL_HEIGHT = 2.4
 _GREY = "#444444"
 _STAIRS = (0, (4, 2))
@@ -80,20 +90,29 @@ def draw_fronts(evidence: Evidence, page: Page) -> Figure:
     for row, (name, info) in zip(axes, context.benchmarks.items(), strict=True):
         for axis, criterion in zip(row, CRITERIA, strict=True):
             panel = points[(points["benchmark"] == name) & (points["criterion"] == criterion)]
-            _draw_panel(axis, panel, context.controls, style)
+            best = panel.loc[panel["method"] == context.suite.reference, "y"].max()
+            lowest = best - (1 - LOWEST) * abs(best)
+            _draw_panel(axis, panel, context.controls, style, lowest)
             axis.set_title(f"{name} ({info.attribute})", pad=14 if context.controls else 4)
             axis.set_xlabel(f"{SYMBOLS[criterion]} (%)")
         row[0].set_ylabel("Utility (%)")
     _add_legend(figure, context, style)
     figure.suptitle(
-        "Means and 95 % t intervals over seeds on the test split, one point per knob value" + note,
+        "Means and 95 % t intervals over seeds on the test split, one point per knob value; "
+        f"from {100 * LOWEST:g} % of {context.suite.reference}'s best utility on"
+        + note
+        + group_at_test_note(context, context.competitors, "; the Pareto front is of these methods too"),
         fontsize=8,
     )
     return figure
 
 
 def _draw_panel(
-    axis: Axes, panel: pd.DataFrame, controls: Collection[str], style: Mapping[str, Style]
+    axis: Axes,
+    panel: pd.DataFrame,
+    controls: Collection[str],
+    style: Mapping[str, Style],
+    lowest: float,
 ) -> None:
     competing = panel[~panel["method"].isin(controls)].dropna(subset=["x", "y"])
     if competing.empty:
@@ -128,7 +147,9 @@ def _draw_panel(
             zorder=4,
         )
     drawn = competing[competing["method"].isin(list(style))]
-    _set_limits(axis, pd.concat([drawn, competing[competing["front"]]]))
+    matters = pd.concat([drawn, competing[competing["front"]]])
+    # Without a reference, NaN, there is no limit.
+    _set_limits(axis, matters[~(matters["y"] < lowest)])
     _draw_front(axis, competing[competing["front"]])
     _draw_controls(axis, panel[panel["method"].isin(controls)])
     _point_to_the_best(axis)
@@ -153,9 +174,9 @@ def _draw_front(axis: Axes, points: pd.DataFrame) -> None:
 def _draw_controls(axis: Axes, controls: pd.DataFrame) -> None:
     """Controls where they lie in the panel; their values above it, as most lie far outside."""
     controls = controls.dropna(subset=["x", "y"])
-    axis.scatter(
-        controls["x"], controls["y"], marker="D", s=24, color="white", edgecolors=_GREY, linewidths=0.9
-    )
+    # Not half of one at the edge.
+    inside = controls[controls["x"].between(*axis.get_xlim()) & controls["y"].between(*axis.get_ylim())]
+    axis.scatter(inside["x"], inside["y"], marker="D", s=24, color="white", edgecolors=_GREY, linewidths=0.9)
     values = ", ".join(f"{row.method} ({row.x:.1f}, {row.y:.1f})" for row in controls.itertuples())
     axis.text(
         0.5, 1.02, values, ha="center", va="bottom", transform=axis.transAxes, fontsize=6.5, color=_GREY
@@ -186,7 +207,7 @@ def _add_legend(figure: Figure, context: Context, style: Mapping[str, Style]) ->
             marker=style[name].marker,
             linewidth=0.8,
             markeredgewidth=0,
-            label=name,
+            label=context.printed(name),
         )
         for name in style
     ]
@@ -202,7 +223,7 @@ def _add_legend(figure: Figure, context: Context, style: Mapping[str, Style]) ->
                 marker="D",
                 markeredgecolor=_GREY,
                 linewidth=0,
-                label="control (gap, utility)",
+                label="control: values above a panel",
             )
         )
     figure.legend(handles=handles, loc="outside lower center", ncols=5, frameon=False)

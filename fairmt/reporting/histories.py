@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _PANEL_HEIGHT = 1.8
 _LABELS = {"lambda": "multiplier λ", "C": "constraint C"}
-_DASHES = ((0, ()), (0, (5, 1.5)), (0, (3, 1, 1, 1)), (0, (1, 1)), (0, (8, 3)))
+_DASHES = ((0, ()), (0, (5, 1.5)), (0, (3, 1, 1, 1)), (0, (1, 1)), (0, (9, 1, 1, 1, 1, 1)))
 """One per knob value, in increasing order."""
 
 
@@ -67,7 +67,9 @@ def draw_training(evidence: Evidence, page: Page) -> Figure:
     if handles:
         figure.legend(handles=handles, loc="outside lower center", ncols=7, frameon=False)
     figure.suptitle(
-        "Multiplier and constraint over training: means over seeds, bands are 95 % t intervals", fontsize=8
+        "Multiplier and constraint over training: means over seeds, bands are 95 % t intervals; "
+        "FairMT asks for C ≤ eps",
+        fontsize=8,
     )
     return figure
 

@@ -37,10 +37,10 @@ OVERALL = (
     "benchmarks ± half-width of the 95 % t interval over the seeds that all benchmarks have. Rank: "
     "mean rank by hypervolume, 1 is best.",
     "Change of the gap: relative to the reference's mean over seeds, mean over tasks, without the tasks "
-    "whose gap is no larger than the mean of permuted groups (its floor, which about half of all fair models "
-    "exceed); interquartile mean over pairs with the 95 % t interval of a trimmed mean. Utility: difference "
-    "in percentage points, mean over pairs with its 95 % t interval. These intervals and the tests are about "
-    "these benchmarks: the seeds of a benchmark share its data.",
+    "whose gap is no larger than the mean of permuted groups (its floor, about what a fair model shows "
+    "by chance); interquartile mean over pairs with the 95 % t interval of a trimmed mean. Utility: "
+    "difference in percentage points, mean over pairs with its 95 % t interval. These intervals and the "
+    "tests are about these benchmarks: the seeds of a benchmark share its data.",
     "P(fairer), P(better): probability in percent that a run has a lower gap, a higher utility than a "
     "run of the reference, mean over benchmarks. p: Wilcoxon's signed-rank test over the pairs, "
     f"adjusted by Holm over the methods; not testable with fewer than {N_PAIRS} pairs. Bold: p below .05.",

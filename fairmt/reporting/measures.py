@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import pandas as pd
 
-from fairmt.reporting.evidence import Evidence
-from fairmt.reporting.front_leads import hypervolume_difference
+from fairmt.reporting.evidence import Evidence, most_useful
+from fairmt.reporting.front_leads import ablation_difference, hypervolume_difference
 from fairmt.reporting.measuring import Untestable, check_gaps, mean_over
 from fairmt.reporting.served import levelling_down, served_change
 from fairmt.statistics import mean_relative_change
@@ -40,9 +40,31 @@ def task_changes(
     about it are left out. NaN for a seed without a value on either side, and for all if no task is left.
     """
     after, before = (evidence.tasks(benchmark, name, criterion, metric) for name in (method, reference))
+    left_out = evidence.left_out(benchmark, reference, criterion) if metric == criterion else {}
+    return _mean_change(after, before, left_out)
+
+
+def change_from_most_useful(
+    evidence: Evidence, benchmarks: Sequence[str], method: str, reference: str, criterion: str
+) -> pd.Series:
+    """`relative_change` from the reference's knob value of the highest utility on validation."""
+    useful = most_useful(evidence, reference)
+    return mean_over(
+        {
+            name: _mean_change(
+                evidence.tasks(name, method, criterion, criterion),
+                useful.tasks(name, reference, criterion, criterion),
+                evidence.left_out(name, reference, criterion),
+            )
+            for name in benchmarks
+        }
+    )
+
+
+def _mean_change(after: pd.DataFrame, before: pd.DataFrame, left_out: Collection[str]) -> pd.Series:
+    """Mean relative change, per seed, of the columns that are not left out; see `task_changes`."""
     after, before = after.align(before, join="inner", axis=0)
     before = before.reindex(columns=after.columns)
-    left_out = evidence.left_out(benchmark, reference, criterion) if metric == criterion else {}
     kept = ~after.columns.isin(list(left_out))
     scale = before.mean()
     changes = mean_relative_change((scale + (after - before)).to_numpy()[:, kept], scale.to_numpy()[kept])
@@ -54,37 +76,63 @@ def difference_to_best(
 ) -> pd.Series:
     """Mean over benchmarks of the test utility's lead over the best baseline.
 
-    That is, on each benchmark, the one with the highest utility on validation; ``reference`` is ignored.
+    That is, on each benchmark, the one with the highest utility on validation. There is no such lead where
+    no gap of ``reference`` could be selected for.
     """
+    check_gaps(evidence, benchmarks, reference, criterion)
+    best = best_baselines(evidence, benchmarks, criterion)
+    return mean_over(
+        {name: utility_lead(evidence, name, method, best[name], criterion) for name in benchmarks}
+    )
+
+
+def best_baselines(evidence: Evidence, benchmarks: Sequence[str], criterion: str) -> dict[str, str]:
+    """The baseline with the highest utility on validation, by benchmark."""
     if not evidence.baselines:
         raise Untestable("the suite has no baseline")
-    leads = {}
+    best = {}
     for benchmark in benchmarks:
         validated = {
             name: evidence.validation_utility(benchmark, name, criterion) for name in evidence.baselines
         }
-        best = pd.Series(validated, dtype=float).dropna()
-        if best.empty:
+        known = pd.Series(validated, dtype=float).dropna()
+        if known.empty:
             raise Untestable(f"no baseline has a utility on {benchmark}")
-        own, other = (
-            evidence.mean(benchmark, name, criterion, "utility") for name in (method, str(best.idxmax()))
-        )
-        leads[benchmark] = own - other
-    return mean_over(leads)
+        best[benchmark] = str(known.idxmax())
+    return best
+
+
+def utility_lead(evidence: Evidence, benchmark: str, method: str, other: str, criterion: str) -> pd.Series:
+    """Mean utility over tasks of a method minus another's, per seed."""
+    own, others = (evidence.mean(benchmark, name, criterion, "utility") for name in (method, other))
+    return own - others
 
 
 def absorption_change(
     evidence: Evidence, benchmarks: Sequence[str], method: str, reference: str, criterion: str
 ) -> pd.Series:
-    """Mean over benchmarks of the relative change of head absorption; 0.5 is half as much again."""
+    """Mean over benchmarks of the relative change of head absorption; 0.5 is half as much again.
+
+    Head absorption depends on the learning rate, so ``reference``, whose knob that is, is the one trained at
+    the method's.
+    """
+    return mean_over(absorption_changes(evidence, benchmarks, method, reference, criterion))
+
+
+def absorption_changes(
+    evidence: Evidence, benchmarks: Sequence[str], method: str, reference: str, criterion: str
+) -> dict[str, pd.Series]:
+    """Each benchmark's change per seed; `absorption_change` is their mean."""
     changes = {}
     for benchmark in benchmarks:
-        after, before = (evidence.absorption(benchmark, name, criterion) for name in (method, reference))
-        for name, found in ((method, after), (reference, before)):
-            if found.empty:
-                raise Untestable(f"{name} has no head absorption on {benchmark}")
+        after = evidence.absorption(benchmark, method, criterion)
+        before = evidence.absorption_at_the_rate_of(benchmark, method, criterion, reference)
+        if after.empty:
+            raise Untestable(f"{method} has no head absorption on {benchmark}")
+        if before.empty:
+            raise Untestable(f"{reference} has no head absorption on {benchmark} at {method}'s learning rate")
         changes[benchmark] = after / before - 1
-    return mean_over(changes)
+    return changes
 
 
 MEASURES: dict[str, tuple[Measure, str]] = {
@@ -94,6 +142,7 @@ MEASURES: dict[str, tuple[Measure, str]] = {
     "best-served-change": (functools.partial(served_change, group="best"), "points"),
     "worst-served-change": (functools.partial(served_change, group="worst"), "points"),
     "hypervolume-difference": (hypervolume_difference, "% of the box"),
+    "ablation-difference": (ablation_difference, "% of the box"),
     "absorption-change": (absorption_change, "%"),
 }
 """Each measure with the unit of its value times 100."""

@@ -109,6 +109,7 @@ def _against_reference(evidence: Evidence, method: str, criterion: str) -> tuple
     gap = np.concatenate(changes) if changes else np.empty(0)
     utility = np.concatenate([own - base for own, base in utilities]) if changes else np.empty(0)
     is_reference = method == reference
+    untested = is_reference or evidence.context.suite.seeds == 1
     fairer = probability_of_improvement(
         [own for own, _ in gaps], [base for _, base in gaps], lower_is_better=True
     )
@@ -116,12 +117,16 @@ def _against_reference(evidence: Evidence, method: str, criterion: str) -> tuple
     comparison = {
         **_interval("gap_change", interquartile_mean(gap)),
         "gap_improvement": np.nan if is_reference else fairer,
-        "gap_p": np.nan if is_reference else paired_test(gap).p_value,
+        "gap_p": np.nan if untested else paired_test(gap),
         **_interval("utility_change", t_interval(utility)),
         "utility_improvement": np.nan if is_reference else better,
-        "utility_p": np.nan if is_reference else paired_test(utility).p_value,
+        "utility_p": np.nan if untested else paired_test(utility),
         "pairs": gap.size,
     }
+    if evidence.context.suite.seeds == 1:
+        # Nothing says how much of a change is the seed's, and benchmarks on the same data say the same.
+        bounds = (f"{name}_change_{end}" for name in ("gap", "utility") for end in ("low", "high"))
+        comparison |= dict.fromkeys(bounds, np.nan)
     return comparison, unpaired
 
 
@@ -145,6 +150,8 @@ def _section(block: pd.DataFrame, criterion: str, context: Context) -> Section:
     )
     blocks = f"{first['n_blocks']} blocks (benchmark, seed) of {first['ranked_on'] or 'no benchmark'}"
     notes = [f"Ranks over {blocks}: {difference}."]
+    if context.suite.seeds == 1:
+        notes.append("One seed: changes have neither intervals nor tests.")
     unranked = block[block["note"] != ""].groupby("note", sort=False)["method"]
     notes += [f"Not ranked ({note}): {', '.join(methods)}." for note, methods in unranked]
     unpaired = block[block["unpaired"] != ""].groupby("unpaired", sort=False)["method"]

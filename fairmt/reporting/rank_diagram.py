@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.figure import Figure
 
-from fairmt.reporting.drawn import WIDTH, Page
+from fairmt.reporting.context import Context
+from fairmt.reporting.drawn import WIDTH, Page, group_at_test_note
 from fairmt.reporting.evidence import Evidence
 from fairmt.reporting.palette import styles
 from fairmt.reporting.ranks import FrontScores, front_scores
@@ -34,16 +35,17 @@ def draw_ranks(evidence: Evidence, page: Page) -> Figure:
     figure = Figure(figsize=(WIDTH, len(CRITERIA) * height + 0.4), layout="constrained")
     axes = figure.subplots(len(CRITERIA), 1, squeeze=False)[:, 0]
     for axis, (criterion, one) in zip(axes, scores.items(), strict=True):
-        _draw_diagram(axis, one, SYMBOLS[criterion])
+        _draw_diagram(axis, one, SYMBOLS[criterion], evidence.context)
     figure.suptitle(
         "Average rank of each method's front by hypervolume, test split, over (benchmark, seed); 1 is best;\n"
-        "bars join methods that Nemenyi's test at .05 does not tell apart",
+        "bars join methods that Nemenyi's test at .05 does not tell apart"
+        + group_at_test_note(evidence.context, evidence.context.competitors),
         fontsize=8,
     )
     return figure
 
 
-def _draw_diagram(axis: Axes, scores: FrontScores, symbol: str) -> None:
+def _draw_diagram(axis: Axes, scores: FrontScores, symbol: str, context: Context) -> None:
     ranking, methods = scores.ranking, list(scores.shares.columns)
     axis.set_axis_off()
     if np.isnan(ranking.ranks).any() or not methods:
@@ -79,7 +81,8 @@ def _draw_diagram(axis: Axes, scores: FrontScores, symbol: str) -> None:
         colour = style[methods[index]].colour
         axis.plot([x, x, end], [0, y, y], color=colour, linewidth=0.8)
         axis.scatter([x], [0], color=colour, marker=style[methods[index]].marker, s=18, zorder=3)
-        name = f"{methods[index]}  {x:.2f}" if left else f"{x:.2f}  {methods[index]}"
+        printed = context.printed(methods[index])
+        name = f"{printed}  {x:.2f}" if left else f"{x:.2f}  {printed}"
         axis.text(
             end + (-0.05 if left else 0.05) * k / 6,
             y,

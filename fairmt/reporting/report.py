@@ -13,7 +13,8 @@ import pandas as pd
 
 from fairmt.config import Suite
 from fairmt.errors import FairMTError
-from fairmt.files import read_json, write_text
+from fairmt.files import write_text
+from fairmt.integrity import read_json
 from fairmt.reporting.captions import CAPTIONS
 from fairmt.reporting.claims import LEGEND, claims_section, once
 from fairmt.reporting.context import Context, read_context
@@ -51,7 +52,7 @@ def write_report(suite: Suite, results: Path) -> Path:
     Raises
     ------
     FairMTError
-        If one of these files is missing, or a benchmark or a method is invalid.
+        If one of these files or of their columns is missing, or a benchmark or a method is invalid.
     """
     names = figure_names(suite)
     for name in ("provenance.json", *(f"figures/{name}.png" for name in names)):
@@ -62,7 +63,14 @@ def write_report(suite: Suite, results: Path) -> Path:
     claims = read_csv(results / "claims.csv")
     images = {name: (results / f"figures/{name}.png").read_bytes() for name in names}
     path = results / "report.html"
-    write_text(path, render(tables, claims, read_context(suite), provenance, images))
+    try:
+        page = render(tables, claims, read_context(suite), provenance, images)
+    except KeyError as error:
+        raise FairMTError(
+            f"{results}: tables/*.csv or claims.csv: no column {error}; another version of fairmt made them: "
+            f"run `make tables SUITE={suite.name}`"
+        ) from error
+    write_text(path, page)
     return path
 
 

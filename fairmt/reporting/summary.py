@@ -35,16 +35,16 @@ def selected_runs(metrics: pd.DataFrame, context: Context) -> pd.DataFrame:
         The test rows with the further columns criterion, validation_utility,
         validation_unfairness and within_tolerance.
     """
-    means = rows_where(metrics, task="mean", group="", metric=HEADLINE, benchmark=context.benchmarks)
+    headlines = rows_where(metrics, group="", metric=HEADLINE, benchmark=context.benchmarks)
     selection = select(
-        means[means["method"].isin(context.competitors)],
+        headlines[headlines["method"].isin(context.competitors)],
         reference=context.suite.reference,
         tolerance=context.suite.selection["tolerance"],
         criteria=CRITERIA,
         attributes=context.training_attributes,
     )
-    is_control = means["method"].isin(context.controls)
-    fixed = means.loc[is_control, ["benchmark", "method", "hash8"]].drop_duplicates()
+    is_control = headlines["method"].isin(context.controls)
+    fixed = headlines.loc[is_control, ["benchmark", "method", "hash8"]].drop_duplicates()
     fixed = fixed.merge(pd.DataFrame({"criterion": CRITERIA}), how="cross").assign(within_tolerance=True)
     choice = pd.concat([selection.drop(columns=["knob", "knob_value"]), fixed], ignore_index=True)
     chosen = rows_where(metrics, split="test", hash8=choice["hash8"].unique())

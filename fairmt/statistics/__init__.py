@@ -1,11 +1,10 @@
 """Intervals, relative changes, tests, fronts and ranks: what tables and claims are computed with.
 
-Degenerate input gives NaN, and results that can lack something say why in ``reason``.
+Degenerate input gives NaN, and a ranking that cannot be tested says why in ``reason``.
 """
 
 from fairmt.statistics.comparisons import (
     N_PAIRS,
-    PairedTest,
     holm,
     paired_test,
     probability_of_improvement,
@@ -23,7 +22,6 @@ from fairmt.statistics.ranks import Ranking, cliques, critical_difference, rank_
 __all__ = [
     "N_PAIRS",
     "Interval",
-    "PairedTest",
     "Ranking",
     "cliques",
     "critical_difference",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 
@@ -12,22 +11,8 @@ N_PAIRS = 20
 """Fewest pooled pairs that are tested; five paired seeds cannot go below p = .0625."""
 
 
-class PairedTest(NamedTuple):
-    """A paired test: two-sided p-value (NaN if not testable, with the reason), mean difference, pairs."""
-
-    p_value: float
-    mean_difference: float
-    n: int
-    reason: str = ""
-
-    @property
-    def testable(self) -> bool:
-        """Whether there were enough pairs; if not, print "not testable" in place of a p-value."""
-        return not math.isnan(self.p_value)
-
-
-def paired_test(differences: Sequence[float] | np.ndarray, *, n_pairs: int = N_PAIRS) -> PairedTest:
-    """Wilcoxon's signed-rank test of paired differences, two-sided, zeros ranked (Pratt).
+def paired_test(differences: Sequence[float] | np.ndarray, *, n_pairs: int = N_PAIRS) -> float:
+    """Two-sided p-value of Wilcoxon's signed-rank test of paired differences, zeros ranked (Pratt).
 
     Parameters
     ----------
@@ -38,20 +23,17 @@ def paired_test(differences: Sequence[float] | np.ndarray, *, n_pairs: int = N_P
 
     Returns
     -------
-    PairedTest
-        Not testable with fewer pairs, or with a NaN among them. All zero gives p = 1.
+    float
+        NaN, not testable, with fewer pairs or with a NaN among them; 1 if all are zero.
     """
     sample = np.asarray(differences, dtype=np.float64)
-    mean = float(sample.mean()) if sample.size else math.nan
-    if sample.size < n_pairs:
-        return PairedTest(math.nan, mean, sample.size, f"fewer than {n_pairs} pairs")
-    if math.isnan(mean):
-        return PairedTest(math.nan, mean, sample.size, "a difference is missing")
+    if sample.size < n_pairs or np.isnan(sample).any():
+        return math.nan
     if not sample.any():
-        return PairedTest(1.0, mean, sample.size)
+        return 1.0
     from scipy.stats import wilcoxon
 
-    return PairedTest(float(wilcoxon(sample, zero_method="pratt").pvalue), mean, sample.size)
+    return float(wilcoxon(sample, zero_method="pratt").pvalue)
 
 
 def probability_of_improvement(

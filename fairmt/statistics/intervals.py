@@ -19,15 +19,6 @@ class Interval(NamedTuple):
     high: float
     n: int
 
-    @property
-    def reason(self) -> str:
-        """Why the mean or the bounds are NaN; empty if they are not."""
-        if not self.n:
-            return "no value"
-        if math.isnan(self.mean):
-            return "a value is missing"
-        return "too few values for an interval" if math.isnan(self.low) else ""
-
 
 def t_interval(values: Sequence[float] | np.ndarray, confidence: float = 0.95) -> Interval:
     """Student's t interval of a mean over seeds.
@@ -120,9 +111,10 @@ def interquartile_mean(values: Sequence[float] | np.ndarray, confidence: float =
 
 @functools.cache
 def _t_quantile(probability: float, degrees: int) -> float:
-    from scipy.stats import t
+    # Not scipy.stats, whose import takes longer than a small suite's tables.
+    from scipy.special import stdtrit
 
-    return float(t.ppf(probability, degrees))
+    return float(stdtrit(degrees, probability))
 
 
 def mean_relative_change(values: ArrayLike, references: ArrayLike) -> np.ndarray:

@@ -30,9 +30,8 @@ def pytest_generate_tests(metafunc):
     """One test per method; of folders with many variants, only where the test is for every variant."""
     if "card" in metafunc.fixturenames:
         every = metafunc.definition.get_closest_marker("every_variant") is not None
-        # One worker has all tests of a method, which share its class and reference run.
-        names = [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in method_names(every)]
-        metafunc.parametrize("card", names, indirect=True, scope="session")
+        # Session scope puts the tests of a method, which share its class and reference run, in a row.
+        metafunc.parametrize("card", method_names(every), indirect=True, scope="session")
 
 
 @pytest.fixture(scope="session")

@@ -60,25 +60,19 @@ def test_all_kinds_together_and_seeds(prepared, reference, predictions_of):
         assert (values != other[1][name]).any(), name
 
 
-def test_training_needs_neither_solution_nor_raw_data(
-    prepared, reference, predictions_of, tmp_path, monkeypatch
+def test_a_run_needs_training_files_and_test_groups_only_if_the_card_says_so(
+    card, prepared, reference, predictions_of, tmp_path, monkeypatch
 ):
-    """The same predictions in a folder that holds the training files and nothing else."""
+    """The same predictions in a folder without solution, raw data and the groups of test rows."""
     alone = tmp_path / "alone"
     alone.mkdir()
     for name in TRAINING_FILES:
         shutil.copy(prepared / name, alone / name)
-    monkeypatch.chdir(alone)
-    assert_equal(reference, predictions_of(alone))
-
-
-def test_test_groups_are_used_only_if_the_card_says_so(card, prepared, reference, predictions_of, tmp_path):
-    changed = tmp_path / "changed"
-    shutil.copytree(prepared, changed)
-    arrays = load_file(changed / "inputs.safetensors")
+    arrays = load_file(alone / "inputs.safetensors")
     arrays["group"][arrays["split"] == 2] = -1
-    save_file(arrays, changed / "inputs.safetensors")
-    found = predictions_of(changed)
+    save_file(arrays, alone / "inputs.safetensors")
+    monkeypatch.chdir(alone)
+    found = predictions_of(alone)
     test = reference[0] == "test"
     assert_equal(reference, found, ~test)
     if "group_at_test" in card.needs:

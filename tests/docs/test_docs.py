@@ -15,6 +15,8 @@ ROOT = Path(__file__).parents[2]
 PAGES = sorted(
     [
         ROOT / "README.md",
+        ROOT / "CONTRIBUTING.md",
+        ROOT / "benchmarks/README.md",
         ROOT / "config/README.md",
         *ROOT.glob("docs/**/*.md"),
         *ROOT.glob("baselines/*/README.md"),

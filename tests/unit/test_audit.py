@@ -357,6 +357,13 @@ def test_predictions_that_cannot_be_told_apart(names):
         find_tasks(names)
 
 
+def test_columns_may_have_any_name():
+    [task] = find_tasks(["loan approved", "loan approved_pred"])
+    assert (task.name, task.labels) == ("loan_approved", ("loan approved",))
+    with pytest.raises(FairMTError, match=r"'a b' and 'a_b': .*--task NAME="):
+        find_tasks(["a b", "a b_pred", "a_b", "a_b_pred"])
+
+
 def test_what_options_say():
     names = ["sex", "race", "a", "b", "pa", "pb", "sex+age"]
     task = named_task("t=a,b:pa,pb", names)

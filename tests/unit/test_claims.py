@@ -10,8 +10,10 @@ import pandas as pd
 import pytest
 from reporting_frames import EFFECTS, make_context, make_metrics, make_suite, without
 
+from fairmt.config import Ablation
 from fairmt.errors import FairMTError
 from fairmt.reporting import claims as module
+from fairmt.reporting.ablation import ablation_table
 from fairmt.reporting.claim import read_claims
 from fairmt.reporting.claims import (
     FAILS,
@@ -23,6 +25,7 @@ from fairmt.reporting.claims import (
     write_claims,
 )
 from fairmt.reporting.csv_files import as_csv, read_csv
+from fairmt.reporting.evidence import Evidence
 
 CLAIM = {
     "id": "eo",
@@ -52,6 +55,15 @@ def outcome_of(tmp_path, metrics, context, tolerance=0.0, **measure):
     return outcome
 
 
+def regimes(suite, **supervision):
+    """The context of a generated suite whose benchmarks keep all labels but for these."""
+    context = make_context(suite)
+    changed = {
+        name: replace(context.benchmarks[name], supervision=regime) for name, regime in supervision.items()
+    }
+    return replace(context, benchmarks=context.benchmarks | changed)
+
+
 def test_relative_change_is_the_mean_over_tasks_benchmarks_and_seeds(tmp_path):
     suite = make_suite(benchmarks=("adult", "second"))
     outcome = outcome_of(tmp_path, make_metrics(suite, noise=0.0), make_context(suite))
@@ -79,7 +91,11 @@ def test_a_bound_inside_the_interval_is_remarked(tmp_path):
     noisy.loc[noisy["method"] == "fairmt_eo", "value"] *= 1 + 0.05 * (noisy["seed"] - 1)
     unclear = outcome_of(tmp_path, noisy, make_context(suite), at_most=-0.39)
     assert clear.reason == ""
-    assert "the interval includes the bound" in unclear.reason
+    assert not clear.uncertain
+    assert unclear.uncertain
+    assert "the interval includes the limit" in unclear.reason
+    (row,) = claims_section(claims_table([unclear])).rows
+    assert row[1].text == f"{unclear.verdict}, uncertain"
 
 
 def test_the_same_gaps_in_another_order_are_no_change(tmp_path):
@@ -151,6 +167,10 @@ def test_levelling_down_says_what_noise_alone_reads(tmp_path):
     ]
     outcome = outcome_of(tmp_path, metrics, make_context(suite), kind="levelling-down", at_most=0.0)
     assert "mtl_erm against its own other seeds reads 50 %" in outcome.reason
+    assert outcome.verdict == UNTESTABLE
+    assert outcome.measured[""].mean > 0.1
+    accepted = outcome_of(tmp_path, metrics, make_context(suite), kind="levelling-down", at_most=1.0)
+    assert accepted.verdict == HOLDS
 
 
 def test_a_cell_with_one_group_has_no_part_in_levelling_down(tmp_path):
@@ -300,42 +320,145 @@ def test_a_lead_without_the_benchmark_that_it_owes_most_to_is_remarked(tmp_path)
     assert "where it is largest" not in alone.reason
 
 
-def test_absorption_change_is_that_of_the_selected_knob_value(tmp_path):
-    """Of mtl_erm the first of three equal ones; of fairmt_eo the second: the third costs too much."""
+def test_absorption_change_is_that_of_the_selected_knob_value_at_the_same_learning_rate(tmp_path):
+    """Of mtl_erm, whatever is selected; of fairmt_eo the second value: the third costs too much utility."""
     suite = make_suite(benchmarks=("adult", "second"))
     metrics = make_metrics(suite, noise=0.0, effects={"fairmt_eo": (0.81, 0.14, 0.06, 0.10)})
+    metrics.loc[metrics["method"] == "mtl_erm", "knob"] = "lr_factor"
     runs = metrics[metrics["metric"] == "parameters"]
-    absorption = 1.0 + 0.5 * runs["knob_value"]
+    # mtl_erm has 2 at factor 0, 1 at 1, 2 at 2; fairmt_eo has 1.5 at its second value, 2.5 at the others.
+    absorption = 1.0 + (runs["knob_value"] - 1).abs() + 0.5 * (runs["method"] == "fairmt_eo")
     rows = runs.assign(metric="head_absorption", task="mean", value=absorption)
     measure = {"kind": "absorption-change", "at_most": None, "at_least": 0.0}
     outcome = outcome_of(tmp_path, pd.concat([metrics, rows]), make_context(suite), **measure)
     assert outcome.measured[""].mean == pytest.approx(0.5)
     assert outcome.verdict == HOLDS
+    elsewhere = rows[(rows["method"] != "mtl_erm") | (rows["knob_value"] != 1)]
+    untested = outcome_of(tmp_path, pd.concat([metrics, elsewhere]), make_context(suite), **measure)
+    assert untested.reason == "mtl_erm has no head absorption on adult at fairmt_eo's learning rate"
     nothing = outcome_of(tmp_path, metrics, make_context(suite), **measure)
     assert nothing.verdict == UNTESTABLE
     assert nothing.reason == "fairmt_eo has no head absorption on adult"
 
 
 def test_partial_labels_are_measured_per_regime(tmp_path):
-    suite = make_suite()
+    suite = make_suite(benchmarks=("adult", "second"))
     metrics = make_metrics(suite)
-    partial = outcome_of(tmp_path, metrics, make_context(suite, "mcar 50 %"), partial_labels=True)
+    partial = outcome_of(tmp_path, metrics, regimes(suite, second="mcar 50 %"), partial_labels=True)
     assert list(partial.measured) == ["mcar 50 %"]
-    assert (
-        partial.reason
-        == "every benchmark of the suite removes labels: the same as the change over all of them"
-    )
+    alike = outcome_of(tmp_path, metrics, make_context(suite, "mcar 50 %"), partial_labels=True)
+    assert alike.verdict == UNTESTABLE
+    assert alike.reason == "every benchmark of suite made removes labels alike: the same as over all of them"
     for regime in ("full", "natural"):
         outcome = outcome_of(tmp_path, metrics, make_context(suite, regime), partial_labels=True)
         assert outcome.verdict == UNTESTABLE
         assert outcome.reason == "no benchmark of suite made removes training labels"
 
 
+def test_each_of_several_methods_has_to_hold(tmp_path):
+    suite = make_suite(benchmarks=("adult", "second"))
+    context, metrics = regimes(suite, second="mcar 50 %"), make_metrics(suite, noise=0.0)
+    methods = ["fairmt_eo", "diff_dp", "fair_hsic"]
+    outcome = outcome_of(tmp_path, metrics, context, method=methods, at_most=-0.3)
+    # From .10 to .06, and to .09.
+    assert {name: round(value.mean, 6) for name, value in outcome.measured.items()} == {
+        "fairmt_eo": -0.4,
+        "diff_dp": -0.1,
+    }
+    assert (outcome.verdict, outcome.uncertain) == (FAILS, False)
+    assert "not in the suite: fair_hsic" in outcome.reason
+    partial = outcome_of(tmp_path, metrics, context, method=methods, at_most=-0.3, partial_labels=True)
+    assert list(partial.measured) == ["fairmt_eo, mcar 50 %", "diff_dp, mcar 50 %"]
+    nowhere = outcome_of(tmp_path, metrics, context, method=["fair_hsic", "lnl"])
+    assert nowhere.reason == "fair_hsic or lnl is not in suite made"
+
+
+def test_where_a_method_is_not_trained_it_is_not_measured(tmp_path):
+    suite = make_suite(benchmarks=("adult", "second"))
+    context = replace(make_context(suite), unsupported={("second", "diff_dp"): "is not trained there"})
+    metrics = make_metrics(suite, noise=0.0)
+    metrics = metrics[(metrics["benchmark"] != "second") | (metrics["method"] != "diff_dp")]
+    outcome = outcome_of(tmp_path, metrics, context, method=["fairmt_eo", "diff_dp"])
+    assert outcome.measured["diff_dp"].mean == pytest.approx(-0.1)
+    assert "only on adult: diff_dp" in outcome.reason
+
+
+def test_the_best_baselines_and_the_lead_over_the_reference_are_remarked(tmp_path):
+    suite = make_suite(benchmarks=("adult", "second"))
+    effects = {"diff_dp": (0.82, 0.2, 0.1, 0.0)}
+    metrics = make_metrics(suite, noise=0.0, effects=effects)
+    measure = {"kind": "difference-to-best", "at_most": None, "at_least": 0.0}
+    outcome = outcome_of(tmp_path, metrics, make_context(suite), **measure)
+    count = len(suite.methods) - 1 - len(make_context(suite).controls)
+    assert f"the best of {count} baselines, and on how many benchmarks: diff_dp (2)" in outcome.reason
+    lead = 100 * (EFFECTS["fairmt_eo"][0] - EFFECTS["mtl_erm"][0])
+    assert f"over mtl_erm: {lead:.1f} [".replace("-", "−") in outcome.reason
+
+
+def test_the_change_from_the_references_most_useful_learning_rate_is_remarked(tmp_path):
+    """A slower rate that is fairer by half is selected: from the other one, gaps fall by more."""
+    suite = make_suite()
+    metrics = make_metrics(suite, noise=0.0, effects={"mtl_erm": (0.81, 0.14, 0.10, 0.0)})
+    slow = metrics["method"].eq("mtl_erm") & metrics["knob_value"].eq(metrics["knob_value"].min())
+    metrics.loc[slow & metrics["metric"].eq("delta_eo"), "value"] /= 2
+    metrics.loc[slow & metrics["metric"].eq("utility"), "value"] -= 0.001
+    outcome = outcome_of(tmp_path, metrics, make_context(suite))
+    assert outcome.measured[""].mean == pytest.approx(0.06 / 0.05 - 1)
+    assert "from mtl_erm at its knob value of the highest utility: −40.0 [−40.0, −40.0] %" in outcome.reason
+    alone = outcome_of(tmp_path, make_metrics(suite, noise=0.0), make_context(suite))
+    assert "highest utility" not in alone.reason
+
+
+@pytest.mark.parametrize("kind", sorted(module.MEASURES))
+def test_regimes_are_compared_with_all_labels_by_the_same_measure(tmp_path, kind):
+    suite = make_suite(benchmarks=("adult", "second"))
+    metrics, context = make_metrics(suite, noise=0.0), regimes(suite, second="mcar 50 %")
+    measure = {"kind": kind, "at_most": None, "at_least": 0.0}
+    outcome = outcome_of(tmp_path, metrics, context, partial_labels=True, **measure)
+    if outcome.verdict == UNTESTABLE:
+        assert outcome.reason
+        return
+    assert list(outcome.measured) == ["mcar 50 %"]
+    assert "mcar 50 %: knob value" in outcome.reason or kind != "relative-change"
+    # Both benchmarks are alike: with all labels it is the same value, in the same unit.
+    same = f"{100 * outcome.measured['mcar 50 %'].mean:.1f}".replace("-", "−")
+    assert f"with all labels {same} [" in outcome.reason
+    assert f"] {module.MEASURES[kind][1]}, knob value" in outcome.reason
+
+
+def test_a_part_is_judged_in_the_box_of_the_whole_ablation(tmp_path):
+    """A variant far off changes nothing in the box of two fronts, and all of it in the box of all."""
+    parts = {"Part": ("diff_dp",), "Other": ("mtl_erm",)}
+    suite = replace(make_suite(), ablation=Ablation("fairmt_eo", "delta_eo", parts))
+    measure = {"reference": "diff_dp", "at_most": None, "at_least": 0.0}
+    found = {}
+    for far in (0.2, 0.4):
+        metrics = make_metrics(suite, noise=0.0, effects={"mtl_erm": (0.5, 0.1, far, 0.0)})
+        for kind in ("ablation-difference", "hypervolume-difference"):
+            outcome = outcome_of(tmp_path, metrics, make_context(suite), kind=kind, **measure)
+            found[kind, far] = outcome.measured[""].mean
+        table = ablation_table(Evidence(metrics, make_context(suite)))
+        difference = table.set_index("method").loc["diff_dp", "difference"]
+        assert found["ablation-difference", far] == pytest.approx(-difference)
+    assert found["hypervolume-difference", 0.2] == found["hypervolume-difference", 0.4]
+    assert found["ablation-difference", 0.2] > found["ablation-difference", 0.4] > 0
+    without = outcome_of(tmp_path, metrics, make_context(make_suite()), kind="ablation-difference", **measure)
+    assert without.reason == "suite made has no ablation by delta_eo"
+
+
+def test_a_verdict_that_depends_on_the_box_is_uncertain(tmp_path):
+    suite, measure = make_suite(), {"reference": "diff_dp", "at_most": None, "at_least": 0.0}
+    kind = "hypervolume-difference"
+    for utility, uncertain in ((0.80, False), (0.755, True)):
+        metrics = make_metrics(suite, noise=0.0, effects={"fairmt_eo": (utility, 0.14, 0.06, 0.5)})
+        outcome = outcome_of(tmp_path, metrics, make_context(suite), kind=kind, **measure)
+        assert outcome.uncertain == uncertain
+        assert ("another box gives another verdict" in outcome.reason) == uncertain
+
+
 def test_remarks_and_acceptance_are_of_the_part(tmp_path):
     suite = make_suite(benchmarks=("adult", "second"))
-    context = make_context(suite, "mcar 25 %")
-    second = replace(context.benchmarks["second"], supervision="mcar 50 %")
-    context = replace(context, benchmarks=dict(context.benchmarks, second=second))
+    context = regimes(suite, adult="mcar 25 %", second="mcar 50 %")
     metrics = make_metrics(suite, noise=0.0)
     worse = (
         metrics["benchmark"].eq("second")
@@ -346,8 +469,8 @@ def test_remarks_and_acceptance_are_of_the_part(tmp_path):
     outcome = outcome_of(tmp_path, metrics, context, partial_labels=True, at_most=-0.3)
     table = claims_table([outcome])
     assert outcome.verdict == FAILS
-    assert outcome.reason.startswith("mcar 50 %: the interval includes the bound")
-    assert "mcar 25 %" not in outcome.reason
+    assert outcome.reason.startswith("mcar 50 %: the interval includes the limit")
+    assert "mcar 25 %: the interval" not in outcome.reason
     assert dict(zip(table["part"], table["accepted"], strict=True)) == {"mcar 25 %": True, "mcar 50 %": False}
 
 
@@ -398,8 +521,8 @@ def test_a_failing_claim_is_printed_as_failing_and_twice_the_same(tmp_path, monk
 
 def test_verdicts_read_back_print_the_same(tmp_path):
     """With a claim of several parts, values that cannot be measured and remarks that are empty."""
-    suite = make_suite()
-    outcomes = judge_all(make_metrics(suite), make_context(suite, "mcar 50 %"))
+    suite = make_suite(benchmarks=("adult", "second"))
+    outcomes = judge_all(make_metrics(suite), regimes(suite, second="mcar 50 %"))
     table = claims_table(outcomes)
     assert table["id"].nunique() == len(outcomes)
     assert table["measured"].isna().any()

@@ -104,4 +104,21 @@ def test_out_of_memory_names_a_batch_size_to_try(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("fairmt.integrity.check_prepared", lambda *arguments, **options: None)
     assert main(["train", "adult-sex", "mtl_erm", "--out", str(tmp_path / "run")]) == 1
     found = capsys.readouterr().err
-    assert "batch_size: 512 rows do not fit into the GPU's memory; try 256" in found
+    assert "batch_size: 512 rows do not fit into the GPU's memory" in found
+    assert "--set-resources train:gpu=1. Otherwise try 256" in found
+
+
+@pytest.mark.parametrize(
+    ("message", "said"),
+    [
+        ("options.rows: expected 1", "config/benchmarks/synthetic.yaml: options.rows: expected 1"),
+        ("data/raw/synthetic/a.csv: SHA-256: delete it", "data/raw/synthetic/a.csv: SHA-256: delete it"),
+    ],
+)
+def test_what_prepare_refuses_is_of_the_file_that_has_it(monkeypatch, capsys, message, said):
+    def refuse(*_, **__):
+        raise FairMTError(message)
+
+    monkeypatch.setattr("fairmt.data.prepare.prepare", refuse)
+    assert main(["prepare", "synthetic"]) == 1
+    assert capsys.readouterr().err.strip().removeprefix("fairmt: ").removeprefix("error: ") == said

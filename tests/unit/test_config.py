@@ -110,6 +110,8 @@ def test_an_error_names_the_file_of_the_chain_that_has_it(write):
             r"split\.fractions\.0: expected a finite number, found nan",
         ),
         ("extends: base\ndataset: adlut\n", "dataset: unknown dataset 'adlut'; did you mean 'adult'"),
+        ("extends: base\noptions: {rows: many}\n", r"options\.rows: 'many' is not of type 'integer'"),
+        ("extends: base\noptions: {complete_rows: no}\n", r"complete_rows: 'no' is not of type 'boolean'"),
         (
             "extends: base\nfeatures: {numeric: [age, age]}\n",
             r"features\.numeric: .* has non-unique elements",
@@ -168,10 +170,6 @@ def test_an_error_names_the_file_of_the_chain_that_has_it(write):
         (
             "extends: base\nfeatures: {numeric: [age], bins: 8, standardise: true}\n",
             "features: key 'standardise' cannot go with key 'bins'",
-        ),
-        (
-            "extends: base\nsplit: {protocol: official, fractions: [0.6, 0.2, 0.2]}\n",
-            "split.protocol: key 'fractions' is for protocol 'random', found 'official'",
         ),
         (
             "extends: base\nfeatures: {image: {size: 64}}\n"

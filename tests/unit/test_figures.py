@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from matplotlib.text import Text
 from reporting_frames import make_context, make_metrics, make_suite, without
 
 from fairmt.reporting.drawn import MOST_METHODS, Page, drawn_methods
-from fairmt.reporting.dumbbells import group_points
+from fairmt.reporting.dumbbells import draw_groups, group_points
 from fairmt.reporting.evidence import Evidence
 from fairmt.reporting.figures import save_figures
-from fairmt.reporting.fronts import front_points
+from fairmt.reporting.fronts import draw_fronts, front_points
 from fairmt.reporting.histories import draw_training, training_curves
 from fairmt.reporting.names import PER_PAGE, figure_pages
-from fairmt.reporting.palette import COLOURS, KNOWN, MARKERS, styles
+from fairmt.reporting.palette import COLOURS, KNOWN, MARKERS, OWN, styles
+from fairmt.reporting.rank_diagram import draw_ranks
 from fairmt.reporting.runtimes import runtime_points
 
 
@@ -91,10 +95,13 @@ def test_one_method_one_seed_and_missing_metrics_are_drawn(tmp_path, missing):
 
 
 def test_styles_are_distinct_and_do_not_depend_on_the_suite():
-    names = [*KNOWN, *(f"method_{place}" for place in range(30))]
+    names = [*OWN, *KNOWN, *(f"method_{place}" for place in range(10))]
     everything = styles(names)
     assert len(set(everything.values())) == len(names)
-    assert all(styles([name])[name] == everything[name] for name in KNOWN)
+    assert all(styles([name])[name] == everything[name] for name in (*OWN, *KNOWN))
+    assert not {style.colour for style in OWN.values()} & {
+        everything[name].colour for name in names if name not in OWN
+    }
     assert styles(names[::-1]) == everything
 
 
@@ -104,8 +111,9 @@ def test_more_methods_than_styles_share_some():
 
 
 def test_every_combination_of_colour_and_marker_is_reached():
-    places = range(len(COLOURS) * len(MARKERS))
-    assert len({(place % len(COLOURS), place % len(MARKERS)) for place in places}) == len(places)
+    names = [f"method_{place}" for place in range(2 * len(COLOURS) * len(MARKERS))]
+    others = {style for name, style in styles([*KNOWN, *names]).items()}
+    assert len(others) == len({style.colour for style in others}) * len({style.marker for style in others})
 
 
 def test_training_curves_are_means_over_seeds_at_each_step():
@@ -166,6 +174,16 @@ def test_of_many_methods_the_reference_and_the_best_have_a_colour():
     assert len(drawn) == MOST_METHODS
     assert drawn[0] == "mtl_erm"
     assert drawn[1:] == tuple(extra)[-(MOST_METHODS - 1) :]
+
+
+@pytest.mark.parametrize("draw", [draw_fronts, draw_groups, draw_ranks])
+@pytest.mark.parametrize("marked", [frozenset(), frozenset({"diff_dp"})])
+def test_methods_that_need_every_test_rows_group_are_marked(draw, marked):
+    suite = make_suite()
+    context = replace(make_context(suite), group_at_test=marked)
+    figure = draw(Evidence(make_metrics(suite), context), Page(suite.benchmarks, tuple(context.competitors)))
+    text = "\n".join(artist.get_text() for artist in figure.findobj(Text))
+    assert ("diff_dp ‡" in text) == ("‡: needs every test row's group" in text) == bool(marked)
 
 
 def test_every_figure_of_many_methods_and_benchmarks_is_drawn(tmp_path):

@@ -18,6 +18,8 @@ def test_all_gpus_of_the_driver_or_those_that_are_given(driver, tmp_path):
     assert visible_gpus({}, driver) == ["0", "1", "2"]
     assert visible_gpus({VARIABLE: "2, GPU-5f"}, driver) == ["2", "GPU-5f"]
     assert visible_gpus({VARIABLE: ""}, driver) == []
+    assert visible_gpus({VARIABLE: "-1"}, driver) == []
+    assert visible_gpus({VARIABLE: "2,-1,0"}, driver) == ["2"]
     assert visible_gpus({}, tmp_path / "none") == []
 
 

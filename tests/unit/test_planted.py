@@ -13,8 +13,6 @@ from fairmt.methods.registry import get_card, load_method
 from fairmt.runs import data_digest
 from fairmt.training import Job, train
 
-pytestmark = pytest.mark.xdist_group("planted")
-
 
 @pytest.fixture(scope="module", params=["planted-head", "planted-trunk"])
 def gaps(request, tmp_path_factory):

@@ -17,14 +17,17 @@ FAIR = [("fair", 0.1, 0.81, 0.09, 0.10), ("fair", 1.0, 0.793, 0.05, 0.15), ("fai
 
 
 def long_form(points, benchmark="adult", seeds=(-0.002, 0.002)):
-    """Metrics of both splits; seeds differ by ``seeds``, test gaps are the opposite of validation's."""
+    """Metrics of both splits; seeds differ by ``seeds``, test gaps are the opposite of validation's.
+
+    The gap of task a is half of the mean's, that of task b one and a half times as large.
+    """
     rows = []
     for method, knob, utility, eo, dp in points:
         for seed, shift in enumerate(seeds):
             identity = (benchmark, method, f"{method}{knob}", "strength", knob, seed)
             for split in ("validation", "test"):
                 sign = 1 if split == "validation" else -1
-                for task, factor in (("mean", 1), ("income", 7)):
+                for task, factor in (("mean", 1), ("a", 0.5), ("b", 1.5)):
                     rows.append(
                         (*identity, split, "", "", task, "utility", factor * sign * (utility + shift))
                     )
@@ -110,6 +113,21 @@ def test_an_unmeasured_gap_is_not_a_small_one():
     row = chosen(long_form(ERM + unmeasured)).loc[("adult", "fair", "delta_eo")]
     assert row["knob_value"] == 0.1
     assert np.isnan(row["validation_unfairness"])
+
+
+def test_a_task_without_a_gap_on_validation_leaves_the_others_to_select_by():
+    metrics = long_form(ERM + FAIR)
+    without = metrics.assign(
+        value=metrics["value"].mask(metrics["task"].isin(["mean", "b"]) & (metrics["metric"] == "delta_eo"))
+    )
+    row = chosen(without).loc[("adult", "fair", "delta_eo")]
+    assert row["knob_value"] == 1.0
+    assert row["validation_unfairness"] == pytest.approx(0.05 / 2)
+    # A method that has no gap in a task where the reference has one has diverged.
+    own = without["value"].mask(without["method"].eq("fair") & without["task"].eq("a"))
+    assert np.isnan(
+        chosen(without.assign(value=own)).loc[("adult", "fair", "delta_eo"), "validation_unfairness"]
+    )
 
 
 def test_ties_do_not_depend_on_the_order_of_rows():

@@ -81,27 +81,24 @@ def test_points_with_nan_are_not_on_the_front():
 
 def test_paired_test_equals_scipy():
     differences = np.random.default_rng(2).normal(0.5, 1, size=30)
-    result = paired_test(differences)
-    assert result[:3] == pytest.approx((stats.wilcoxon(differences).pvalue, differences.mean(), 30))
-    assert result.testable
+    assert paired_test(differences) == pytest.approx(stats.wilcoxon(differences).pvalue)
 
 
 def test_paired_test_of_few_pairs_is_not_testable():
     for differences in (np.ones(5), np.ones(19), np.append(np.ones(30), np.nan), []):
-        assert not paired_test(differences).testable
-        assert paired_test(differences).reason
-    assert paired_test(np.ones(20)).p_value < 1e-4
+        assert np.isnan(paired_test(differences))
+    assert paired_test(np.ones(20)) < 1e-4
 
 
 def test_paired_test_without_a_difference():
-    assert paired_test(np.zeros(20)).p_value == 1
+    assert paired_test(np.zeros(20)) == 1
     tied = paired_test(np.repeat([0.0, 0.1, -0.1], 10))
-    assert tied.p_value == pytest.approx(1)
+    assert tied == pytest.approx(1)
 
 
 def test_paired_test_keeps_its_level():
     rng = np.random.default_rng(3)
-    rejected = [paired_test(sample).p_value < 0.05 for sample in rng.normal(size=(400, 20))]
+    rejected = [paired_test(sample) < 0.05 for sample in rng.normal(size=(400, 20))]
     assert np.mean(rejected) < 0.09
 
 
@@ -132,9 +129,9 @@ def test_interquartile_mean_covers_what_it_says():
 
 def test_interquartile_mean_without_a_middle_half():
     assert interquartile_mean([0.2, 0.4, 0.6])[:1] == pytest.approx((0.4,))
-    assert interquartile_mean([0.2, 0.4, 0.6]).reason == "too few values for an interval"
-    assert interquartile_mean([]).reason == "no value"
-    assert interquartile_mean([0.1, 0.2, np.nan, 0.3]).reason == "a value is missing"
+    assert np.isnan(interquartile_mean([0.2, 0.4, 0.6])[1:3]).all()
+    assert np.isnan(interquartile_mean([])[:3]).all()
+    assert np.isnan(interquartile_mean([0.1, 0.2, np.nan, 0.3])[:3]).all()
     assert interquartile_mean([0.3] * 8) == pytest.approx((0.3, 0.3, 0.3, 8))
 
 

@@ -366,6 +366,16 @@ def test_overall_pools_seeds_and_benchmarks():
     assert math.isnan(reference["gap_p"])
 
 
+def test_overall_of_one_seed_tests_nothing():
+    """Of thirty benchmarks too: nothing says how much of a change is the seed's."""
+    suite = make_suite(benchmarks=tuple(f"b{i}" for i in range(30)), seeds=1)
+    context = make_context(suite)
+    table = overall_table(Evidence(make_metrics(suite), context))
+    assert (table["pairs"] == 30).any()
+    assert table[["gap_p", "utility_p", "gap_change_low", "utility_change_high"]].isna().all(axis=None)
+    assert "One seed: changes have neither intervals nor tests." in overall_sections(table, context)[0].notes
+
+
 def test_overall_of_few_pairs_is_not_testable_and_names_who_is_not_ranked():
     other = {"diff_eodd": (0.79, 0.18, 0.08, 0.1)}
     suite = make_suite(methods=(*EFFECTS, *other), benchmarks=("one", "two"))

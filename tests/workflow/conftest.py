@@ -12,7 +12,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import preloaded
 import pytest
+from filelock import FileLock
 
 ROOT = Path(__file__).parents[2]
 BENCHMARK = """\
@@ -33,7 +35,10 @@ selection: {rule: fairest-within-tolerance, tolerance: 0.01}
 
 
 # Those of the tiny suite, of tests, and of config/claims.yaml: every command reads every card.
-METHODS = ("constant", "diff_dp", "diff_eodd", "fair_hsic", "fairlearn_eg", "fairmt", "mtl_erm", "oracle")
+METHODS = (
+    "adv_debias", "constant", "diff_dp", "diff_eodd", "fair_hsic", "fairlearn_eg", "fairmt", "laftr", "lnl",
+    "maxent_arl", "mtl_erm", "oracle",
+)  # fmt: skip
 
 
 @dataclass
@@ -42,16 +47,17 @@ class Project:
 
     folder: Path
 
+    def copy(self, folder: Path) -> Project:
+        """A copy in another folder, time stamps included, to change at will."""
+        shutil.copytree(self.folder, folder, symlinks=True)
+        return Project(folder)
+
     def run(self, command: str, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
         """Run a command of this installation in the project's folder."""
-        return subprocess.run(
-            [command, *arguments],
-            cwd=self.folder,
-            env=_environment() | variables,
-            capture_output=True,
-            text=True,
-            timeout=300,
-        )
+        where = {"cwd": self.folder, "env": _environment() | variables, "timeout": 300}
+        if command in preloaded.MODULES:
+            return preloaded.run(command, *arguments, **where)
+        return subprocess.run([command, *arguments], **where, capture_output=True, text=True)
 
     def start(self, command: str, *arguments: str, **variables: str) -> subprocess.Popen[bytes]:
         """Start a command of this installation in a process group of its own; its output is lost."""
@@ -132,15 +138,19 @@ def project(tmp_path: Path) -> Project:
 
 
 @pytest.fixture(scope="session")
-def finished_project(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A project whose tiny suite is complete; do not change it."""
-    project = _create(tmp_path_factory.mktemp("finished") / "project")
-    project.snakemake()
-    return project
+def finished_project(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Project:
+    """A project whose tiny suite is complete, one for all of pytest's workers; do not change it."""
+    folder = tmp_path_factory.getbasetemp()
+    folder = (folder if worker_id == "master" else folder.parent) / "finished"
+    with FileLock(f"{folder}.lock"):
+        if not folder.exists():
+            project = _create(tmp_path_factory.mktemp("unfinished") / "project")
+            project.snakemake()
+            project.folder.rename(folder)
+    return Project(folder)
 
 
 @pytest.fixture
 def finished(finished_project: Project, tmp_path: Path) -> Project:
     """A copy of the finished project, time stamps included, to change at will."""
-    shutil.copytree(finished_project.folder, tmp_path / "project")
-    return Project(tmp_path / "project")
+    return finished_project.copy(tmp_path / "project")

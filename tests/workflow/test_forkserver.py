@@ -9,18 +9,16 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from conftest import Project, wait
+from conftest import ROOT, Project, wait
 
 from fairmt import forkserver
 
-pytestmark = [
-    pytest.mark.xdist_group("faults"),
-    pytest.mark.skipif(sys.platform != "linux", reason="fork servers are for Linux"),
-]
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="fork servers are for Linux")
 STARTER = """\
 import os, sys
 from fairmt import forkserver
@@ -28,10 +26,7 @@ forkserver.start()
 print(os.environ[forkserver.VARIABLE], flush=True)
 sys.stdin.read()
 """
-LONG = """\
-extends: tiny
-training: {steps: 1000000}
-"""
+FEW, MANY = "steps: 20,", "steps: 1000000,"
 
 
 @dataclass
@@ -54,7 +49,20 @@ class Server:
 
 @pytest.fixture
 def server() -> Iterator[Server]:
-    """A server that has had no job yet."""
+    """A server of its own, to do anything to."""
+    with _started() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def shared_server() -> Iterator[Server]:
+    """A server that outlives its jobs; it imports the libraries once for several tests."""
+    with _started() as server:
+        yield server
+
+
+@contextmanager
+def _started() -> Iterator[Server]:
     variables = os.environ | {"CUDA_VISIBLE_DEVICES": ""}
     command = [sys.executable, "-c", STARTER]
     with subprocess.Popen(command, env=variables, stdin=-1, stdout=-1, text=True) as starter:
@@ -80,17 +88,17 @@ def _children(process: int) -> list[int]:
     return [int(child) for child in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
 
 
-def _train(out: Path, benchmark: str = "tiny") -> list[str]:
+def _train(out: Path) -> list[str]:
     log = str(out / "log.txt")
-    return ["--log", log, "train", benchmark, "mtl_erm", "--seed", "0", "--threads", "1", "--out", str(out)]
+    return ["--log", log, "train", "tiny", "mtl_erm", "--seed", "0", "--threads", "1", "--out", str(out)]
 
 
 def _start_long_training(project: Project, server: Server, out: Path) -> subprocess.Popen[str]:
     """A waiting command whose job is in the middle of training."""
-    (project.folder / "config/benchmarks/long.yaml").write_text(LONG)
-    project.do("fairmt", "prepare", "long")
-    command = project.start("fairmt", *_train(out, "long"), **server.variables)
+    project.edit("config/benchmarks/tiny.yaml", FEW, MANY)
+    command = project.start("fairmt", *_train(out), **server.variables)
     wait(lambda: "step" in _log(out).partition("no checkpoint")[2], seconds=30)
+    project.edit("config/benchmarks/tiny.yaml", MANY, FEW)
     return command
 
 
@@ -99,39 +107,53 @@ def _log(out: Path) -> str:
     return path.read_text() if path.exists() else ""
 
 
-def test_a_fork_gives_the_bytes_that_a_process_of_its_own_gives(finished, server, tmp_path):
+def test_a_fork_gives_the_bytes_that_a_process_of_its_own_gives(finished, shared_server, tmp_path):
     forked, alone = tmp_path / "forked", tmp_path / "alone"
-    finished.run("fairmt", *_train(forked), **server.variables)
+    finished.run("fairmt", *_train(forked), **shared_server.variables)
     finished.run("fairmt", *_train(alone))
     names = {path.name for path in alone.iterdir()}
     assert {path.name for path in forked.iterdir()} == names
     for name in names - {"run.json", "log.txt"}:
         assert (forked / name).read_bytes() == (alone / name).read_bytes()
-    assert server.socket.exists(), "the server should have done the job"
+    assert shared_server.socket.exists(), "the server should have done the job"
 
 
 @pytest.mark.parametrize(
     "arguments", [["train", "tiny", "mtl_erm", "--expect-hash", "0"], ["evaluate", "no", "tiny", "x"]]
 )
-def test_messages_and_exit_status_are_the_commands(finished, server, tmp_path, arguments):
+def test_messages_and_exit_status_are_the_commands(finished, shared_server, tmp_path, arguments):
     command = [*arguments, "--out", str(tmp_path / "out")]
-    forked, alone = (finished.run("fairmt", *command, **names) for names in (server.variables, {}))
+    forked, alone = (finished.run("fairmt", *command, **names) for names in (shared_server.variables, {}))
     assert alone.returncode == 1
     assert (forked.returncode, forked.stdout, forked.stderr) == (1, alone.stdout, alone.stderr)
 
 
-def test_a_job_ends_with_its_command(finished, server, tmp_path):
-    command = _start_long_training(finished, server, tmp_path / "out")
-    assert len(server.jobs()) == 1
+def test_a_job_ends_with_its_command(finished, shared_server, tmp_path):
+    command = _start_long_training(finished, shared_server, tmp_path / "out")
+    assert len(shared_server.jobs()) == 1
     command.kill()
     command.wait()
-    wait(lambda: not server.jobs(), seconds=30)
+    wait(lambda: not shared_server.jobs(), seconds=30)
     assert "interrupted" in _log(tmp_path / "out")
 
 
-def test_a_killed_job_is_an_error_of_its_command(finished, server, tmp_path):
-    command = _start_long_training(finished, server, tmp_path / "out")
-    os.kill(*server.jobs(), signal.SIGKILL)
+def test_a_job_whose_command_is_gone_ends_quietly():
+    code = (
+        "import json, os, socket; from fairmt import forkserver;"
+        " command, job = socket.socketpair();"
+        " request = {'environment': dict(os.environ, **{forkserver.VARIABLE: ''}), 'folder': '.',"
+        " 'arguments': ['list']};"
+        " socket.send_fds(command, [(json.dumps(request) + '\\n').encode()], [1, 2]);"
+        " command.close();"
+        " forkserver._answer(job)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert "BrokenPipe" not in done.stderr
+
+
+def test_a_killed_job_is_an_error_of_its_command(finished, shared_server, tmp_path):
+    command = _start_long_training(finished, shared_server, tmp_path / "out")
+    os.kill(*shared_server.jobs(), signal.SIGKILL)
     assert command.wait(timeout=30) == 137
 
 
