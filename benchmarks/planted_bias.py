@@ -2,8 +2,9 @@
 
     snakemake --config suite=planted && python benchmarks/planted_bias.py
 
-For every method the knob value is the fairest on the validation split whose utility is within 3 % of the fair
-optimum's; the figures are of the test split. Prints a Markdown table per benchmark. Trains nothing.
+For every method the knob value is the fairest on the validation split whose utility is within 3 % of the
+fair optimum's, the reference of `fairmt.selection.select` here; the figures are of the test split. Prints
+a Markdown table per benchmark. Trains nothing.
 """
 
 from __future__ import annotations
@@ -24,32 +25,26 @@ from fairmt.evaluation import MEAN, evaluate_run
 from fairmt.predictions import write_predictions
 from fairmt.results import read_results
 from fairmt.runs import data_digest, prepared_folder
+from fairmt.selection import select
 
 SUITE = "planted"
 REFERENCE = "mtl_erm"
+OPTIMUM = "fair optimum"
 TOLERANCE = 0.03
-METRICS = ["utility", "delta_eo"]
-POINT = ["method", "knob", "knob_value"]
+GAP, ABSORPTION = "delta_eo", "head_absorption"
 
 
 class Point(NamedTuple):
-    """A method at one knob value; ``missed``: its utility is below the limit, like that of all others."""
+    """A method at one knob value; not ``enough``: no knob value's utility is within the limit."""
 
     method: str
     knob: str
     value: float
-    missed: bool
+    enough: bool
 
 
-def headlines(metrics: pd.DataFrame) -> pd.DataFrame:
-    """One row per run and split, a column per metric: means over tasks."""
-    chosen = metrics[(metrics["task"] == MEAN) & (metrics["group"] == "") & metrics["metric"].isin(METRICS)]
-    keys = [name for name in ("benchmark", *POINT, "seed", "split") if name in chosen]
-    return chosen.pivot_table(index=keys, columns="metric", values="value").reset_index()
-
-
-def optimum(folder: Path) -> pd.DataFrame:
-    """Utility and ΔEO of the fair optimum on a prepared benchmark, indexed by split."""
+def optimum(benchmark: str, folder: Path) -> pd.DataFrame:
+    """Metrics of the fair optimum on a prepared benchmark, like those of a suite's method with one run."""
     meta, arrays = read_meta(folder), read_arrays(folder / "inputs.safetensors")
     held = arrays["split"] > 0
     signals = pd.DataFrame(arrays["x"][held].astype(float), columns=list(meta.features))
@@ -57,59 +52,47 @@ def optimum(folder: Path) -> pd.DataFrame:
     with tempfile.TemporaryDirectory() as temporary:
         path = Path(temporary) / "predictions.parquet"
         write_predictions(path, meta.tasks, arrays["id"][held], split, fair_optimum(signals))
-        return headlines(evaluate_run(path, folder)).set_index("split")[METRICS]
+        metrics = evaluate_run(path, folder)
+    return metrics.assign(benchmark=benchmark, method=OPTIMUM, hash8="", knob="none", knob_value=0.0, seed=0)
 
 
-def choose(runs: pd.DataFrame, lowest_utility: float) -> pd.DataFrame:
-    """Knob value per method: the fairest with enough utility on validation, else the one with most of it."""
-    validation = runs[runs["split"] == "validation"].groupby(POINT, sort=False)[METRICS]
-    # A run that diverged is not within the limit.
-    points = validation.mean(skipna=False).reset_index()
-    points["missed"] = ~(points["utility"] >= lowest_utility)
-    points["order"] = points["delta_eo"].where(~points["missed"], -points["utility"])
-    return points.sort_values(["missed", "order"]).drop_duplicates("method").set_index("method")
-
-
-def absorptions(metrics: pd.DataFrame) -> pd.Series:
-    """Mean head absorption over tasks and seeds, where there is one, by method and knob value."""
-    chosen = metrics[(metrics["task"] == MEAN) & (metrics["metric"] == "head_absorption")]
-    return chosen.groupby(["method", "knob_value"])["value"].mean()
+def points(metrics: pd.DataFrame, benchmark: str, attribute: str, tolerance: float) -> list[Point]:
+    """The reference at the benchmark's own learning rate, every method as selected, and the optimum."""
+    chosen = select(
+        metrics, reference=OPTIMUM, tolerance=tolerance, criteria=[GAP], attributes={benchmark: attribute}
+    ).set_index("method")
+    methods = [method for method in (*read_suite(SUITE).methods, OPTIMUM) if method in chosen.index]
+    columns = ["knob", "knob_value", "within_tolerance"]
+    plain = Point(REFERENCE, "lr_factor", 1.0, enough=True)
+    return list(dict.fromkeys([plain, *(Point(method, *chosen.loc[method, columns]) for method in methods)]))
 
 
 def table(benchmark: str, metrics: pd.DataFrame, tolerance: float) -> pd.DataFrame:
-    """One row per method, after the reference at the benchmark's own learning rate; then the optimum."""
+    """One row per method, after the reference at the benchmark's own learning rate."""
     config = read_benchmark(benchmark)
-    best = optimum(prepared_folder(benchmark, config, data_digest(benchmark, config), seed=0))
-    metrics = metrics[metrics["benchmark"] == benchmark]
-    runs, absorbed = headlines(metrics), absorptions(metrics)
-    chosen = choose(runs, (1 - tolerance) * best.loc["validation", "utility"])
-    plain = Point(REFERENCE, "lr_factor", 1.0, missed=False)
-    tuned = [
-        Point(method, *chosen.loc[method, ["knob", "knob_value", "missed"]])
-        for method in read_suite(SUITE).methods
-        if method in chosen.index
-    ]
-    test = runs[runs["split"] == "test"].set_index(["method", "knob_value"])
-    unfair = test.loc[[(plain.method, plain.value)], "delta_eo"].mean()
-    fair, utility = best.loc["test", "delta_eo"], best.loc["test", "utility"]
+    folder = prepared_folder(benchmark, config, data_digest(benchmark, config), seed=0)
+    metrics = pd.concat([metrics[metrics["benchmark"] == benchmark], optimum(benchmark, folder)])
+    # Absorption is measured on training rows, and once per run.
+    shown = (metrics["split"] == "test") | (metrics["metric"] == ABSORPTION)
+    headlines = metrics[shown & (metrics["task"] == MEAN) & (metrics["group"] == "")]
+    of_runs = headlines.pivot_table(index=["method", "knob_value", "seed"], columns="metric", values="value")
+    means = of_runs.groupby(["method", "knob_value"]).mean()
+    unfair, best = means.loc[(REFERENCE, 1.0), GAP], means.loc[(OPTIMUM, 0.0)]
     rows = []
-    for point in dict.fromkeys([plain, *tuned]):
-        found = test.loc[[(point.method, point.value)]]
-        gap, spread = found["delta_eo"].mean(), found["delta_eo"].std()
+    for point in points(metrics, benchmark, config["sensitive"]["train"], tolerance):
+        found = means.loc[(point.method, point.value)]
+        spread = of_runs.loc[(point.method, point.value), GAP].std()
         rows.append(
             {
                 "method": point.method,
-                "knob": f"{point.knob} {point.value:g}{' *' if point.missed else ''}",
-                "ΔEO": f"{gap:.3f}" + ("" if np.isnan(spread) else f" ± {spread:.3f}"),
-                "gap closed": f"{(unfair - gap) / (unfair - fair):.0%}",
-                "utility / optimum": f"{found['utility'].mean() / utility:.3f}",
-                "A": f"{absorbed.get((point.method, point.value), np.nan):.2f}",
+                "knob": f"{point.knob} {point.value:g}{'' if point.enough else ' *'}",
+                "ΔEO": f"{found[GAP]:.3f}" + ("" if np.isnan(spread) else f" ± {spread:.3f}"),
+                "gap closed": f"{(unfair - found[GAP]) / (unfair - best[GAP]):.0%}",
+                "utility / optimum": f"{found['utility'] / best['utility']:.3f}",
+                "A": f"{found[ABSORPTION]:.2f}",
             }
         )
-    rows.append(
-        {"method": "fair optimum", "ΔEO": f"{fair:.3f}", "gap closed": "100%", "utility / optimum": "1.000"}
-    )
-    return pd.DataFrame(rows).fillna("").replace("nan", "")
+    return pd.DataFrame(rows).replace("nan", "")
 
 
 def main() -> None:

@@ -18,6 +18,7 @@ from fairmt.reporting.measures import (
     Measure,
     absorption_changes,
     best_baselines,
+    change_at,
     change_from_most_useful,
     utility_lead,
 )
@@ -120,13 +121,27 @@ def _knob_of_regime(claim: Claim, part: Part, evidence: Evidence) -> list[str]:
     return [f"knob value {_chosen(claim, part, evidence)}"] if claim.measure.get("partial_labels") else []
 
 
+def _at_knob_of_all_labels(claim: Claim, part: Part, evidence: Evidence) -> list[str]:
+    """Of a supervision regime: the change at the knob value selected where no label is removed."""
+    if not claim.measure.get("partial_labels"):
+        return []
+    own, whole = (
+        {evidence.knob_value(name, part.method, claim.measure["criterion"]) for name in names}
+        for names in (part.benchmarks, _all_labels(claim, part.method, evidence))
+    )
+    if len(whole) != 1 or own == whole:
+        return []
+    (value,) = whole
+    change = t_interval(change_at(evidence, *_compared(claim, part, evidence), value).to_numpy())
+    return [f"at knob value {value:g}, as with all labels: {_printed(claim, change)}"]
+
+
 def _with_all_labels(claim: Claim, evidence: Evidence) -> list[str]:
     """What a claim about supervision regimes would measure where no label is removed."""
-    context, found = evidence.context, []
+    found = []
     compute, _ = MEASURES[claim.measure["kind"]]
-    regimes = {name: info.supervision for name, info in context.benchmarks.items()}
     for method in claim.methods if claim.measure.get("partial_labels") else ():
-        names = [name for name in claim.benchmarks(context, method) if regimes[name] in ALL_LABELS]
+        names = _all_labels(claim, method, evidence)
         if not names:
             continue
         whole = Part("", method, names)
@@ -135,6 +150,16 @@ def _with_all_labels(claim: Claim, evidence: Evidence) -> list[str]:
             knob = _chosen(claim, whole, evidence)
             found.append(f"with all labels {_printed(claim, change)}, knob value {knob}")
     return found
+
+
+def _all_labels(claim: Claim, method: str, evidence: Evidence) -> list[str]:
+    """The benchmarks of a method whose regime keeps every label."""
+    context = evidence.context
+    return [
+        name
+        for name in claim.benchmarks(context, method)
+        if context.benchmarks[name].supervision in ALL_LABELS
+    ]
 
 
 def _chosen(claim: Claim, part: Part, evidence: Evidence) -> str:
@@ -153,7 +178,7 @@ def _printed(claim: Claim, interval: Interval) -> str:
 
 Comparison = Callable[[Claim, Part, Evidence], list[str]]
 COMPARISONS: dict[str, tuple[Comparison, ...]] = {
-    "relative-change": (_knob_of_regime, _from_most_useful),
+    "relative-change": (_knob_of_regime, _at_knob_of_all_labels, _from_most_useful),
     "difference-to-best": (_who_is_best,),
     "hypervolume-difference": (_lead_in_other_boxes, _lead_without_one),
     "ablation-difference": (_lead_in_other_boxes,),

@@ -77,6 +77,12 @@ class Evidence:
         """A headline metric of a method's selected knob value: seeds are rows, tasks are columns."""
         return self._tasks.get((benchmark, method, criterion, metric), _NO_TASKS)
 
+    def tasks_at(self, benchmark: str, method: str, metric: str, knob_value: float) -> pd.DataFrame:
+        """A headline metric of one knob value of a method, selected or not: as `tasks`."""
+        rows = self.rows(split="test", benchmark=benchmark, method=method, metric=metric)
+        rows = headline(rows[(rows["task"] != "mean") & (rows["knob_value"] == knob_value)], self.context)
+        return rows.pivot(index="seed", columns="task", values="value")
+
     def mean(self, benchmark: str, method: str, criterion: str, metric: str) -> pd.Series:
         """Mean over tasks of a headline metric of the selected knob value, per seed."""
         return self.tasks(benchmark, method, criterion, metric).mean(axis=1, skipna=False)

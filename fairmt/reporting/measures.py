@@ -61,6 +61,25 @@ def change_from_most_useful(
     )
 
 
+def change_at(
+    evidence: Evidence,
+    benchmarks: Sequence[str],
+    method: str,
+    reference: str,
+    criterion: str,
+    knob_value: float,
+) -> pd.Series:
+    """`relative_change` at one knob value of the method, selected or not."""
+    changes = {}
+    for name in benchmarks:
+        after = evidence.tasks_at(name, method, criterion, knob_value)
+        if after.empty:
+            raise Untestable(f"{method} has no knob value {knob_value:g} on {name}")
+        before = evidence.tasks(name, reference, criterion, criterion)
+        changes[name] = _mean_change(after, before, evidence.left_out(name, reference, criterion))
+    return mean_over(changes)
+
+
 def _mean_change(after: pd.DataFrame, before: pd.DataFrame, left_out: Collection[str]) -> pd.Series:
     """Mean relative change, per seed, of the columns that are not left out; see `task_changes`."""
     after, before = after.align(before, join="inner", axis=0)

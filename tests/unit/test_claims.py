@@ -426,6 +426,26 @@ def test_regimes_are_compared_with_all_labels_by_the_same_measure(tmp_path, kind
     assert f"] {module.MEASURES[kind][1]}, knob value" in outcome.reason
 
 
+def test_a_regime_with_another_knob_value_is_measured_at_that_of_all_labels_too(tmp_path):
+    """On `second` the fairer of two useful values costs too much on validation."""
+    suite = make_suite(benchmarks=("adult", "second"))
+    metrics = make_metrics(suite, noise=0.0, effects={"fairmt_eo": (0.81, 0.14, 0.06, 0.10)})
+    context = regimes(suite, second="mcar 50 %")
+    of_second = metrics["benchmark"].eq("second") & metrics["method"].eq("fairmt_eo")
+    fairer = of_second & metrics["knob_value"].eq(1)
+    costly = fairer & metrics["split"].eq("validation") & metrics["metric"].eq("utility")
+    halved = fairer & metrics["split"].eq("test") & metrics["metric"].eq("delta_eo")
+    values = metrics["value"].mask(costly, 0.5).mask(halved, metrics["value"] / 2)
+    outcome = outcome_of(tmp_path, metrics.assign(value=values), context, partial_labels=True)
+    assert outcome.measured["mcar 50 %"].mean == pytest.approx(-0.4)
+    same = "mcar 50 %: knob value 0; mcar 50 %: at knob value 1, as with all labels: −73.0 [−73.0, −73.0] %"
+    assert same in outcome.reason
+    alike = outcome_of(tmp_path, metrics, context, partial_labels=True)
+    assert "as with all labels" not in alike.reason
+    untrained = metrics[~fairer]
+    assert "as with all labels" not in outcome_of(tmp_path, untrained, context, partial_labels=True).reason
+
+
 def test_a_part_is_judged_in_the_box_of_the_whole_ablation(tmp_path):
     """A variant far off changes nothing in the box of two fronts, and all of it in the box of all."""
     parts = {"Part": ("diff_dp",), "Other": ("mtl_erm",)}
