@@ -1,6 +1,5 @@
 """The results in git, configuration and code are of one commit."""
 
-import csv
 import json
 from pathlib import Path
 
@@ -8,7 +7,9 @@ import pytest
 
 from fairmt.plan_file import plan_text
 from fairmt.reporting.claims import write_claims
-from fairmt.results import read_results
+from fairmt.results import place, read_results
+from fairmt.runs import plan_suite
+from fairmt.workflow import by_method, evaluation_paths
 
 ROOT = Path(__file__).parents[2]
 IGNORED = (ROOT / ".gitignore").read_text().splitlines()
@@ -28,11 +29,8 @@ def test_the_committed_plan_is_of_the_present_code_and_configuration(monkeypatch
 def test_committed_results_are_of_the_present_code_and_configuration(monkeypatch, suite):
     monkeypatch.chdir(ROOT)
     evaluations = json.loads((ROOT / "results" / suite / "provenance.json").read_text())["evaluations"]
-    planned = {
-        f"{row['benchmark']}/{row['method']}/{row['evaluation']}"
-        for row in csv.DictReader(plan_text(suite).splitlines())
-    }
-    assert set(evaluations) == planned, f"run `make extend SUITE={suite}`"
+    planned = evaluation_paths(by_method(plan_suite(suite)[1]).values())
+    assert set(evaluations) == {place(file) for file in planned}, f"run `make extend SUITE={suite}`"
 
 
 @pytest.mark.parametrize("suite", COMMITTED)
