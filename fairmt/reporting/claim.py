@@ -76,6 +76,14 @@ class Claim:
             if not {(name, method) for method in methods} & set(context.unsupported)
         ]
 
+    def with_all_labels(self, context: Context, method: str) -> list[str]:
+        """Of `benchmarks` those whose regime removes no label."""
+        return [
+            name
+            for name in self.benchmarks(context, method)
+            if context.benchmarks[name].supervision in ALL_LABELS
+        ]
+
     def parts(self, context: Context) -> list[Part]:
         """By method, if there are several; ``partial_labels``: by regime that removes labels.
 

@@ -9,7 +9,7 @@ from contextlib import suppress
 
 import pandas as pd
 
-from fairmt.reporting.claim import ALL_LABELS, Claim, Part
+from fairmt.reporting.claim import Claim, Part
 from fairmt.reporting.evidence import Evidence, most_useful
 from fairmt.reporting.front_leads import NEAR, front_leads, hypervolume_difference, near_difference
 from fairmt.reporting.layout import bracketed
@@ -125,11 +125,9 @@ def _at_knob_of_all_labels(claim: Claim, part: Part, evidence: Evidence) -> list
     """Of a supervision regime: the change at the knob value selected where no label is removed."""
     if not claim.measure.get("partial_labels"):
         return []
-    own, whole = (
-        {evidence.knob_value(name, part.method, claim.measure["criterion"]) for name in names}
-        for names in (part.benchmarks, _all_labels(claim, part.method, evidence))
-    )
-    if len(whole) != 1 or own == whole:
+    names = claim.with_all_labels(evidence.context, part.method)
+    whole = set(_knob_values(claim, Part("", part.method, names), evidence))
+    if len(whole) != 1 or set(_knob_values(claim, part, evidence)) == whole:
         return []
     (value,) = whole
     change = t_interval(change_at(evidence, *_compared(claim, part, evidence), value).to_numpy())
@@ -141,7 +139,7 @@ def _with_all_labels(claim: Claim, evidence: Evidence) -> list[str]:
     found = []
     compute, _ = MEASURES[claim.measure["kind"]]
     for method in claim.methods if claim.measure.get("partial_labels") else ():
-        names = _all_labels(claim, method, evidence)
+        names = claim.with_all_labels(evidence.context, method)
         if not names:
             continue
         whole = Part("", method, names)
@@ -152,19 +150,13 @@ def _with_all_labels(claim: Claim, evidence: Evidence) -> list[str]:
     return found
 
 
-def _all_labels(claim: Claim, method: str, evidence: Evidence) -> list[str]:
-    """The benchmarks of a method whose regime keeps every label."""
-    context = evidence.context
-    return [
-        name
-        for name in claim.benchmarks(context, method)
-        if context.benchmarks[name].supervision in ALL_LABELS
-    ]
-
-
 def _chosen(claim: Claim, part: Part, evidence: Evidence) -> str:
-    values = (evidence.knob_value(name, part.method, claim.measure["criterion"]) for name in part.benchmarks)
-    return ", ".join(f"{value:g}" for value in values)
+    return ", ".join(f"{value:g}" for value in _knob_values(claim, part, evidence))
+
+
+def _knob_values(claim: Claim, part: Part, evidence: Evidence) -> list[float]:
+    criterion = claim.measure["criterion"]
+    return [evidence.knob_value(name, part.method, criterion) for name in part.benchmarks]
 
 
 def _compared(claim: Claim, part: Part, evidence: Evidence) -> tuple[list[str], str, str, str]:
