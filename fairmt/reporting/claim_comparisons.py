@@ -28,13 +28,16 @@ from fairmt.statistics import Interval, t_interval
 
 def comparisons(claim: Claim, evidence: Evidence) -> list[str]:
     """What the value of a claim has to be compared with, in words."""
-    found = []
+    found = _with_all_labels(claim, evidence)
     for part in claim.parts(evidence.context):
+        texts = []
         for compare in COMPARISONS.get(claim.measure["kind"], ()):
             # A comparison may be impossible where the claim is not.
             with suppress(Untestable):
-                found += [f"{prefix(part.label)}{text}" for text in compare(claim, part, evidence)]
-    return found + _with_all_labels(claim, evidence)
+                texts += compare(claim, part, evidence)
+        if texts:
+            found.append(prefix(part.label) + "; ".join(texts))
+    return found
 
 
 def prefix(part: str) -> str:
@@ -151,7 +154,11 @@ def _with_all_labels(claim: Claim, evidence: Evidence) -> list[str]:
 
 
 def _chosen(claim: Claim, part: Part, evidence: Evidence) -> str:
-    return ", ".join(f"{value:g}" for value in _knob_values(claim, part, evidence))
+    """The selected knob values; if there are several, on how many benchmarks each."""
+    counts = Counter(sorted(_knob_values(claim, part, evidence)))
+    if len(counts) == 1:
+        return f"{next(iter(counts)):g}"
+    return ", ".join(f"{value:g} ({count})" for value, count in counts.items())
 
 
 def _knob_values(claim: Claim, part: Part, evidence: Evidence) -> list[float]:

@@ -23,11 +23,12 @@ from fairmt.reporting.remarks import doubts, noise_as_large, remarks
 from fairmt.statistics import Interval, t_interval
 
 HOLDS, FAILS, UNTESTABLE = "holds", "fails", "cannot be tested here"
+DETAILS = "How each is measured, and what to read beside its value"
 LEGEND = (
     "A claim holds if the measured mean over seeds, on the test split, reaches its limit, which is the bound "
     "relaxed by the tolerance; one measured in several parts, if each does. Intervals are 95 % t intervals "
     "over seeds, not over benchmarks. A verdict is uncertain if an interval includes the limit, "
-    "or if a front's lead in another box, which the remark has, gives another verdict. Knob values, the "
+    "or if a front's lead in another box, which stands below, gives another verdict. Knob values, the "
     "reference's learning rate too, are selected on validation: the fairest one within {tolerance} of "
     "the reference's best utility.",
     "Source: the paper's *abstract*, second-hand *summaries* of the paper, or what this project asks of its "
@@ -134,8 +135,8 @@ def claims_table(outcomes: list[Outcome]) -> pd.DataFrame:
 
 def claims_section(table: pd.DataFrame) -> Section:
     """The verdicts of `claims_table` as one printed table."""
-    header = ("Claim", "Verdict", "Measured", "Bound", "Source", "Reason or remark")
-    columns = ["claim", "verdict", "measured", "bound", "source", "reason"]
+    header = ("Claim", "Verdict", "Measured", "Bound", "Source")
+    columns = ["claim", "verdict", "measured", "bound", "source"]
     printed = once(table).assign(measured=table.groupby("id", sort=False)[list(table)].apply(_measured))
     printed["verdict"] += printed["uncertain"].map({True: ", uncertain", False: ""})
     return Section(
@@ -184,6 +185,9 @@ def _measured(parts: pd.DataFrame) -> str:
 
 
 def _details(table: pd.DataFrame) -> str:
-    lines = ["", "## How each is measured", ""]
-    lines += [f"- **{row.id}** (`{row.command}`): {row.how}" for row in once(table).itertuples()]
+    lines = ["", f"## {DETAILS}", ""]
+    for row in once(table).itertuples():
+        lines.append(f"- **{row.claim}** ({row.id}, `{row.command}`): {row.how}")
+        if row.reason:
+            lines.append(f"  *Here*: {row.reason}.")
     return "\n".join(lines) + "\n"

@@ -16,7 +16,7 @@ from fairmt.errors import FairMTError
 from fairmt.files import write_text
 from fairmt.integrity import read_json
 from fairmt.reporting.captions import CAPTIONS
-from fairmt.reporting.claims import LEGEND, claims_section, once
+from fairmt.reporting.claims import DETAILS, LEGEND, claims_section, once
 from fairmt.reporting.context import Context, read_context
 from fairmt.reporting.csv_files import read_csv
 from fairmt.reporting.legends import filled
@@ -113,8 +113,9 @@ def render(
         },
         claims=claims_section(claims),
         claims_legend=filled(LEGEND, context),
+        claims_details=DETAILS,
         verdicts=Counter(verdicts["verdict"]),
-        measured=verdicts[["claim", "command", "how"]].to_dict("records"),
+        measured=verdicts[["claim", "command", "how", "reason"]].to_dict("records"),
         figures=[
             (name, _data_url(images[name]), CAPTIONS[kind]) for name, kind, _ in figure_pages(context.suite)
         ],

@@ -438,12 +438,27 @@ def test_a_regime_with_another_knob_value_is_measured_at_that_of_all_labels_too(
     values = metrics["value"].mask(costly, 0.5).mask(halved, metrics["value"] / 2)
     outcome = outcome_of(tmp_path, metrics.assign(value=values), context, partial_labels=True)
     assert outcome.measured["mcar 50 %"].mean == pytest.approx(-0.4)
-    same = "mcar 50 %: knob value 0; mcar 50 %: at knob value 1, as with all labels: −73.0 [−73.0, −73.0] %"
+    same = "mcar 50 %: knob value 0; at knob value 1, as with all labels: −73.0 [−73.0, −73.0] %"
     assert same in outcome.reason
     alike = outcome_of(tmp_path, metrics, context, partial_labels=True)
     assert "as with all labels" not in alike.reason
     untrained = metrics[~fairer]
     assert "as with all labels" not in outcome_of(tmp_path, untrained, context, partial_labels=True).reason
+
+
+def test_knob_values_of_a_regime_are_counted_over_its_benchmarks(tmp_path):
+    suite = make_suite(benchmarks=("adult", "second", "third"))
+    metrics = make_metrics(suite, noise=0.0, effects={"fairmt_eo": (0.81, 0.14, 0.06, 0.10)})
+    context = regimes(suite, second="mcar 50 %", third="mcar 50 %")
+    alike = outcome_of(tmp_path, metrics, context, partial_labels=True).reason
+    assert "mcar 50 %: knob value 1;" in alike + ";"
+    costly = (
+        metrics[["benchmark", "method", "knob_value", "split", "metric"]]
+        .eq(["second", "fairmt_eo", 1, "validation", "utility"])
+        .all(axis=1)
+    )
+    differing = metrics.assign(value=metrics["value"].mask(costly, 0.5))
+    assert "knob value 0 (1), 1 (1)" in outcome_of(tmp_path, differing, context, partial_labels=True).reason
 
 
 def test_a_part_is_judged_in_the_box_of_the_whole_ablation(tmp_path):
@@ -536,6 +551,7 @@ def test_a_failing_claim_is_printed_as_failing_and_twice_the_same(tmp_path, monk
     (line,) = [line for line in text.splitlines() if line.startswith("| ΔEO falls")]
     assert "fails" in line
     assert "20.0 [" in line
+    assert "  *Here*: fairmt_eo_symmetric is not in suite" in text
     assert text == (tmp_path / "b/claims.md").read_text()
 
 
