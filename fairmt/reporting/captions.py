@@ -22,7 +22,7 @@ CAPTIONS = {
     "missing": (
         "Utility and gaps by the share of training labels that is removed: means and 95 % t intervals "
         "over seeds. Curves join labels that are missing completely at random; hollow marks are of "
-        "other regimes."
+        "other regimes. A regime without a given share is in the table only."
     ),
     "training": (
         "Multiplier and constraint at about 25 steps of training, for every knob value: means over "

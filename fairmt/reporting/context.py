@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,6 +12,8 @@ from fairmt.methods.registry import Card, read_cards
 from fairmt.yaml_files import choose
 
 GROUP_AT_TEST = "group_at_test"
+ALL_LABELS = ("full", "natural")
+"""Regimes that remove no label."""
 FAIRMT = "fairmt"
 """Folder of the method that this project reproduces."""
 
@@ -33,7 +36,7 @@ class BenchmarkInfo:
     supervision : str
         Which training labels there are, for example ``full`` or ``mcar 50 %``.
     missing : float
-        Share of the training labels that is removed on purpose.
+        Share of the training labels that is removed on purpose; NaN where the regime gives none.
     """
 
     title: str
@@ -154,5 +157,5 @@ def _info(config: dict[str, Any]) -> BenchmarkInfo:
         attributes=(train, *(name for name in sensitive["attributes"] if name != train)),
         tasks={name: task["kind"] for name, task in config["tasks"].items()},
         supervision=supervision["regime"] + rate,
-        missing=supervision.get("rate", 0.0),
+        missing=0.0 if supervision["regime"] in ALL_LABELS else supervision.get("rate", math.nan),
     )

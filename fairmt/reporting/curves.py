@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 
 from fairmt.reporting.drawn import WIDTH, Page, group_at_test_note, others_note
 from fairmt.reporting.evidence import Evidence
-from fairmt.reporting.missing import SHOWN, missing_table
+from fairmt.reporting.missing import AT_RANDOM, SHOWN, missing_table
 from fairmt.reporting.palette import Style, styles
 from fairmt.reporting.summary import SYMBOLS
 
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _PANEL_HEIGHT = 2.3
-_CURVE = ("full", "natural", "mcar")
-"""Regimes that a curve joins: labels removed completely at random, or none."""
 _OFFSET = 0.6
 """Distance of two methods' marks in percent, so that their intervals do not cover each other."""
 
@@ -69,12 +67,12 @@ def draw_missing(evidence: Evidence, page: Page) -> Figure:
 
 def _draw_panel(axis: Axes, block: pd.DataFrame, metric: str, style: dict[str, Style]) -> None:
     for place, (method, (colour, marker)) in enumerate(style.items()):
-        rows = block[block["method"] == method].dropna(subset=[metric]).sort_values("missing")
+        rows = block[block["method"] == method].dropna(subset=[metric, "missing"]).sort_values("missing")
         shift = _OFFSET * (place - (len(style) - 1) / 2)
         x, y = 100 * rows["missing"] + shift, 100 * rows[metric]
         error = 50 * (rows[f"{metric}_high"] - rows[f"{metric}_low"])
         axis.errorbar(x, y, yerr=error, color=colour, linewidth=0, elinewidth=0.7, zorder=2)
-        joined = rows["regime"].isin(_CURVE)
+        joined = rows["regime"].isin(AT_RANDOM)
         axis.plot(x[joined], y[joined], color=colour, linewidth=1.0, zorder=2)
         size = 50 if marker == "*" else 22
         axis.scatter(x[joined], y[joined], color=colour, marker=marker, s=size, linewidths=0, zorder=3)

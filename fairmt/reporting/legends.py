@@ -50,8 +50,9 @@ OVERALL = (
     GROUP_AT_TEST,
 )
 MISSING = (
-    "Columns: the share of training labels that is removed, completely at random unless said otherwise. Each "
-    "has its own selected knob values, in the last tables: a step between columns may be one of the knob.",
+    "Columns: the share of training labels that is removed, completely at random unless said otherwise; "
+    "one-task: each row keeps one task's label. Each has its own selected knob values, in the last tables: "
+    "a step between columns may be one of the knob.",
 )
 COSTS = (
     "Means over seeds of the mean over knob values, ± half-width of the 95 % t interval over seeds. "

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import pandas as pd
 
-from fairmt.reporting.context import Context
+from fairmt.reporting.context import ALL_LABELS, Context
 from fairmt.reporting.evidence import Evidence
 from fairmt.reporting.frames import main_table
 from fairmt.reporting.layout import DASH, Cell, Section
@@ -15,6 +16,8 @@ from fairmt.reporting.summary import CRITERIA, SYMBOLS
 
 SHOWN = (("delta_eo", "utility"), ("delta_eo", "delta_eo"), ("delta_dp", "delta_dp"))
 """What is shown, as (criterion of selection, metric)."""
+AT_RANDOM = (*ALL_LABELS, "mcar")
+"""Regimes that remove labels completely at random, or none."""
 
 
 def missing_table(evidence: Evidence) -> pd.DataFrame:
@@ -24,7 +27,7 @@ def missing_table(evidence: Evidence) -> pd.DataFrame:
     -------
     DataFrame
         Columns family (what the benchmarks share), regime and missing (the share of training labels that
-        is removed on purpose), then those of `main_table` without marks.
+        is removed on purpose, NaN where the regime gives none), then those of `main_table` without marks.
     """
     context, table = evidence.context, main_table(evidence)
     table = table.drop(columns=[name for name in table if name.endswith("_mark")])
@@ -41,12 +44,11 @@ def missing_table(evidence: Evidence) -> pd.DataFrame:
 
 
 def missing_sections(table: pd.DataFrame, context: Context) -> list[Section]:
-    """Per family a printed table of utility, gaps and knobs each; a column per share of missing labels."""
+    """Per family a printed table of utility, gaps and knobs each; a column per benchmark."""
     sections = []
     for family, block in table.groupby("family", sort=False):
         columns = {
-            str(name): f"{100 * rows['missing'].iloc[0]:g} %"
-            + ("" if rows["regime"].iloc[0] in ("full", "natural", "mcar") else f" {rows['regime'].iloc[0]}")
+            str(name): _column(rows["regime"].iloc[0], rows["missing"].iloc[0])
             for name, rows in block.groupby("benchmark", sort=False)
         }
         for criterion, metric in SHOWN:
@@ -61,6 +63,11 @@ def missing_sections(table: pd.DataFrame, context: Context) -> list[Section]:
             sections.append(Section(title, ("Method", *columns.values()), rows, controls))
         sections += [_knobs(block, str(family), criterion, columns) for criterion in CRITERIA]
     return sections
+
+
+def _column(regime: str, missing: float) -> str:
+    share = "" if math.isnan(missing) else f"{100 * missing:g} %"
+    return share if regime in AT_RANDOM else f"{share} {regime}".strip()
 
 
 def _knobs(block: pd.DataFrame, family: str, criterion: str, columns: Mapping[str, str]) -> Section:

@@ -334,7 +334,7 @@ COMPARED = {"mtl_erm", "uw", "diff_eodd", "fairmt_eo"}
 
 
 def test_every_benchmark_of_data_at_hand_is_in_a_suite_that_compares():
-    """With multi-task ERM, a balancer, a penalty and FairMT. Files without a hyphen are what others extend."""
+    """With multi-task ERM, a balancer, a penalty and FairMT. Files without a hyphen are extended."""
     suites = [read_suite(path.stem) for path in config.SUITES.glob("*.yaml")]
     compared = {name for suite in suites if set(suite.methods) >= COMPARED for name in suite.benchmarks}
     names = {path.stem for path in config.BENCHMARKS.glob("*-*.yaml")} - compared

@@ -466,12 +466,18 @@ def test_costs_that_nobody_measured_are_said_to_be_missing():
 
 
 def test_missing_rates_are_columns():
-    suite = make_suite(benchmarks=("full", "half"), missing_rates={"Adult": ("full", "half")})
+    regimes = {"full": ("full", 0.0), "half": ("mcar 50 %", 0.5), "skew": ("group-skewed 50 %", 0.5)}
+    regimes |= {"one": ("one-task", math.nan)}
+    suite = make_suite(benchmarks=tuple(regimes), missing_rates={"Adult": tuple(regimes)})
     context = make_context(suite)
-    half = dataclasses.replace(context.benchmarks["half"], supervision="mcar 50 %", missing=0.5)
-    context = dataclasses.replace(context, benchmarks={**context.benchmarks, "half": half})
+    benchmarks = {
+        name: dataclasses.replace(context.benchmarks[name], supervision=supervision, missing=missing)
+        for name, (supervision, missing) in regimes.items()
+    }
+    context = dataclasses.replace(context, benchmarks=benchmarks)
     sections = missing_sections(missing_table(Evidence(make_metrics(suite), context)), context)
-    assert [section.header for section in sections] == [("Method", "0 %", "50 %")] * 5
+    header = ("Method", "0 %", "50 %", "50 % group-skewed", "one-task")
+    assert [section.header for section in sections] == [header] * 5
     assert sections[1].title == "Adult: ΔEO; knob selected for ΔEO"
     assert printed(sections[1], "fairmt_eo")["50 %"].text == "6.0 ± 1.0"
     assert printed(sections[3], "fairmt_eo")["50 %"].text == "strength = 0"
