@@ -23,12 +23,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fairmt.data.fetch import sha256_of
 from fairmt.digest import hash8
 from fairmt.errors import FairMTError
 from fairmt.evaluation import IDENTITY, evaluate
-from fairmt.files import read_text, write_text
-from fairmt.integrity import read_json, write_evaluation
+from fairmt.files import read_json, read_text, sha256_of, write_text
+from fairmt.integrity import write_evaluation
 from fairmt.provenance import source_commit
 from fairmt.results import check_inputs, place, read_results
 from fairmt.runs import Run, plan_suite, prepared_folders

@@ -32,8 +32,7 @@ from fairmt.data.load import load_training
 from fairmt.data.prepared import read_meta
 from fairmt.data.supervision import supervise
 from fairmt.errors import FairMTError
-from fairmt.files import atomic, write_text
-from fairmt.integrity import read_json
+from fairmt.files import atomic, read_json, write_text
 from fairmt.predictions import read_predictions
 from fairmt.provenance import environment
 from fairmt.seeds import derive

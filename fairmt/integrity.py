@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from fairmt.data.prepared import Meta, read_meta
 from fairmt.errors import FairMTError
-from fairmt.files import atomic
+from fairmt.files import atomic, read_json
 from fairmt.provenance import PACKAGES
 from fairmt.yaml_files import choose
 
@@ -29,31 +29,6 @@ MANIFEST: dict[str, type] = {
     **{f"environment.packages.{name}": str for name in PACKAGES},
 }
 """Fields of ``run.json`` that the suite's provenance lists, with their types."""
-
-
-def read_json(path: Path, advice: str) -> dict[str, Any]:
-    """The object in a JSON file.
-
-    Parameters
-    ----------
-    path : Path
-    advice : str
-        What to do if the file cannot be used; ends the message.
-
-    Raises
-    ------
-    FairMTError
-        If the file is missing, is not JSON, or does not hold an object.
-    """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise FairMTError(f"{path}: no such file; {advice}") from None
-    except ValueError as error:
-        raise FairMTError(f"{path}: not valid JSON: {error}; {advice}") from None
-    if not isinstance(content, dict):
-        raise FairMTError(f"{path}: expected an object, found {type(content).__name__}; {advice}")
-    return content
 
 
 def check_manifest(path: Path) -> None:

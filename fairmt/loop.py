@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from fairmt.batches import batches, strata
 from fairmt.checkpoint import load_checkpoint, random_state, save_checkpoint, set_random_state
+from fairmt.errors import FairMTError
 from fairmt.methods.base import Batch, Method
 from fairmt.optim import Budget
 
@@ -80,6 +81,8 @@ class Loop:
     step_seconds, step_cpu_seconds : float
         Mean time of a step of this process, and the processor time in it, which other jobs on the machine
         hardly change; NaN if it took none.
+    earlier_seconds : float
+        What processes that were interrupted took for the steps that this one goes on from.
     """
 
     def __init__(
@@ -103,6 +106,7 @@ class Loop:
         self.step = 0
         self.history: list[dict[str, float]] = []
         self.step_seconds = self.step_cpu_seconds = math.nan
+        self.earlier_seconds = 0.0
 
     def run(self, checkpoint_seconds: float) -> None:
         """Take the remaining steps of the budget, saving the state at the given interval.
@@ -111,6 +115,8 @@ class Loop:
         ------
         Diverged
             If the loss is infinite or NaN.
+        FairMTError
+            If the method returns no loss.
         """
         torch.manual_seed(self.seed_for("training"))
         self._resume()
@@ -126,8 +132,8 @@ class Loop:
             if self.step == self.budget.steps or self.step % max(1, self.budget.steps // HISTORY_ROWS) == 0:
                 self._record(logged)
             if time.perf_counter() - saved >= checkpoint_seconds and self.step < self.budget.steps:
-                self._save()
                 saved = time.perf_counter()
+                self._save(self.earlier_seconds + saved - started)
         if self.step > first:
             self.step_seconds = (time.perf_counter() - started) / (self.step - first)
             self.step_cpu_seconds = (time.process_time() - cpu_started) / (self.step - first)
@@ -148,6 +154,11 @@ class Loop:
                 group["lr"] /= 10
 
     def _record(self, logged: dict[str, Any]) -> None:
+        if "loss" not in logged:
+            raise FairMTError(
+                f"{type(self.method).__name__}.backward: expected 'loss' among what it returns, "
+                f"found {sorted(logged) or 'nothing'}"
+            )
         row = {name: float(value) for name, value in logged.items()}
         self.history.append({"step": self.step, **row})
         if len(self.history) % (HISTORY_ROWS // LOGGED_ROWS) == 0:
@@ -156,9 +167,10 @@ class Loop:
         if not math.isfinite(row["loss"]):
             raise Diverged(f"training diverged at step {self.step}: expected a finite loss, found {row}")
 
-    def _save(self) -> None:
+    def _save(self, seconds: float) -> None:
         state = {
             "step": self.step,
+            "seconds": seconds,
             "model": dict(self.model.state_dict()),
             "method": dict(self.method.state_dict()),
             "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
@@ -173,6 +185,7 @@ class Loop:
         if state is None:
             return
         self.step = state["step"]
+        self.earlier_seconds = state["seconds"]
         self.model.load_state_dict(state["model"])
         self.method.load_state_dict(state["method"])
         for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from fairmt.config import BENCHMARKS, read_config
 from fairmt.errors import FairMTError
-from fairmt.files import atomic
+from fairmt.files import atomic, sha256_of
 from fairmt.workflow import RAW
 from fairmt.yaml_files import choose, validate
 
@@ -70,7 +70,6 @@ def added_table(table: Path) -> Iterator[str]:
         benchmark of that name that is no derived one, or the block refuses the benchmark.
     """
     from fairmt.data.datasets.csv import read_csv
-    from fairmt.data.fetch import sha256_of
 
     name, source = table.stem, table.with_suffix(".yaml")
     target = BENCHMARKS / f"{name}.yaml"

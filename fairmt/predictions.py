@@ -1,8 +1,8 @@
 """``predictions.parquet``, the one file through which any method takes part in the evaluation.
 
 Columns: ``id`` (int64), ``split`` ("validation" or "test"), and per task ``<task>:<i>`` for each
-class, label or dimension i (float32): a probability, or a regressed value in label units. All values are
-finite, or all are NaN: the run diverged.
+class, label or dimension i (float32): a probability, or a regressed value in label units. Those of classes
+add up to 1. All values are finite, or all are NaN: the run diverged.
 """
 
 from __future__ import annotations
@@ -15,6 +15,9 @@ import numpy as np
 from fairmt.errors import FairMTError
 from fairmt.files import atomic
 from fairmt.tasks import Task
+
+_SUM_TOLERANCE = 1e-3
+"""Of the classes' probabilities of a row."""
 
 
 def columns(task: Task) -> list[str]:
@@ -49,13 +52,20 @@ def write_predictions(
     Raises
     ------
     FairMTError
-        If a value is not finite, unless all are NaN.
+        If a task has no predictions, they have another shape, or a value is none of its kind, unless all
+        values are NaN.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    for task in tasks:
+        found = predictions[task.name].shape if task.name in predictions else "none"
+        if found != (len(ids), task.size):
+            raise FairMTError(
+                f"{path}: task {task.name!r}: predictions [{len(ids)}, {task.size}] expected, found {found}"
+            )
     table = {"id": pa.array(ids.astype(np.int64)), "split": pa.array(split.astype(str)).dictionary_encode()}
-    _check_finite(path, predictions)
+    _check_values(path, tasks, predictions)
     for task in tasks:
         values = predictions[task.name].astype(np.float32)
         table |= {name: pa.array(values[:, i]) for i, name in enumerate(columns(task))}
@@ -68,12 +78,33 @@ def has_diverged(predictions: Mapping[str, np.ndarray]) -> bool:
     return all(np.isnan(values).all() for values in predictions.values())
 
 
-def _check_finite(path: Path, predictions: Mapping[str, np.ndarray]) -> None:
+def _check_values(path: Path, tasks: Sequence[Task], predictions: Mapping[str, np.ndarray]) -> None:
     if has_diverged(predictions):
         return
-    for task, values in predictions.items():
+    for task in tasks:
+        values = predictions[task.name]
         if not np.isfinite(values).all():
-            raise FairMTError(f"{path}: task {task!r}: {(~np.isfinite(values)).sum()} values are not finite")
+            raise FairMTError(
+                f"{path}: task {task.name!r}: {(~np.isfinite(values)).sum()} values are not finite"
+            )
+        if task.kind != "regression":
+            _check_probabilities(path, task, values)
+
+
+def _check_probabilities(path: Path, task: Task, values: np.ndarray) -> None:
+    outside = (values < 0) | (values > 1)
+    if outside.any():
+        column = columns(task)[outside.any(axis=0).argmax()]
+        raise FairMTError(
+            f"{path}: column {column!r}: probabilities in [0, 1] expected, found {values[outside][0]:.6g}"
+        )
+    sums = values.sum(axis=1, dtype=np.float64)
+    wrong = np.abs(sums - 1) > _SUM_TOLERANCE
+    if task.kind == "classification" and wrong.any():
+        raise FairMTError(
+            f"{path}: task {task.name!r}: class probabilities that add up to 1 per row expected, "
+            f"found {sums[wrong][0]:.6g} ({wrong.sum()} such rows)"
+        )
 
 
 def read_predictions(
@@ -84,7 +115,7 @@ def read_predictions(
     Raises
     ------
     FairMTError
-        If the file is missing, broken or lacks a column, or a value is not finite, unless all are NaN.
+        If the file is missing, broken or lacks a column, or a value is none of its kind, unless all are NaN.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -106,5 +137,5 @@ def read_predictions(
     predictions = {
         task.name: np.column_stack([table[name].to_numpy() for name in columns(task)]) for task in tasks
     }
-    _check_finite(path, predictions)
+    _check_values(path, tasks, predictions)
     return table["id"].to_numpy(), np.asarray(table["split"].to_pylist()), predictions

@@ -38,17 +38,26 @@ def environment() -> dict[str, Any]:
 
 def source_commit() -> str:
     """The git commit of the working directory, with ``+`` for local changes; "unknown" outside git."""
-    command = ["git", "describe", "--always", "--abbrev=12", "--dirty=+", "--exclude=*"]
     try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+        commit, changes = (
+            _git("rev-parse", "--short=12", "HEAD"),
+            _git("status", "--porcelain", "--untracked-files=no"),
+        )
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
+    return f"{commit}+" if changes else commit
 
 
 def peak_memory_mb() -> float:
     """Largest resident memory of this process so far, in MiB."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / (1024**2 if sys.platform == "darwin" else 1024)
+
+
+def _git(*arguments: str) -> str:
+    """What git says, without a lock on the index: jobs start side by side, beside the user's own git."""
+    command = ["git", "--no-optional-locks", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
 def _processor() -> str:

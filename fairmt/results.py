@@ -11,15 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from fairmt.arguments import make_folder
 from fairmt.config import Suite, read_benchmark, read_suite
-from fairmt.data.fetch import sha256_of
 from fairmt.errors import FairMTError
-from fairmt.files import atomic, write_text
+from fairmt.files import atomic, read_json, sha256_of, write_text
 from fairmt.integrity import (
     check_manifest,
     check_predictions,
     check_prepared,
     read_evaluation,
-    read_json,
     write_evaluation,
 )
 from fairmt.methods.registry import read_cards

@@ -149,7 +149,7 @@ def train(
         "diverged": diverged,
         "step_seconds": loop.step_seconds,
         "step_cpu_seconds": loop.step_cpu_seconds,
-        "wall_seconds": time.perf_counter() - started,
+        "wall_seconds": time.perf_counter() - started + loop.earlier_seconds,
         "peak_memory_mb": peak_memory_mb(),
     }
     write_text(folder / "run.json", json.dumps(run, indent=1) + "\n")

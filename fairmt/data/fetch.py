@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import hashlib
 import http.client
 import logging
 import os
@@ -17,6 +16,7 @@ from typing import BinaryIO, Protocol
 
 from fairmt.data.dataset import Dataset, RawFile
 from fairmt.errors import FairMTError
+from fairmt.files import sha256_of
 from fairmt.yaml_files import choose
 
 CHUNK = 1 << 20
@@ -104,12 +104,6 @@ def fetch(dataset: Dataset, name: str, folder: Path, mirrors: Sequence[Path] = (
     except OSError as error:
         tried.append(f"writing {target}: {error}")
     raise FairMTError(_message(dataset, file, target, tried))
-
-
-def sha256_of(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal digits."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _sources(file: RawFile, mirrors: Sequence[Path]) -> Iterator[tuple[str, Callable[[BinaryIO], None]]]:

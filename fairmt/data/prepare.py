@@ -13,12 +13,11 @@ import numpy as np
 from fairmt.data.arrays import Blocks, write_arrays
 from fairmt.data.dataset import Dataset, RawFile, Table, load_dataset
 from fairmt.data.features import modality
-from fairmt.data.fetch import sha256_of
 from fairmt.data.labels import Groups, Names, make_task, read_attributes, read_labels
 from fairmt.data.prepared import SPLITS, Meta
 from fairmt.data.splits import split_rows
 from fairmt.errors import FairMTError
-from fairmt.files import atomic, write_text
+from fairmt.files import atomic, sha256_of, write_text
 from fairmt.tasks import Task
 
 

@@ -74,8 +74,9 @@ class FairMT(nn.Module):
     Raises
     ------
     FairMTError
-        If there is no task, or one group only, ``eps`` is not positive, ``warmup_steps`` or ``every`` is
-        below 1, ``rho`` or ``decay`` is outside [0, 1], or the criterion or a part is unknown.
+        If there is no task, or one group only, ``eps``, ``eta`` or ``reach`` is not positive, ``initial`` is
+        negative, ``warmup_steps`` or ``every`` is below 1, ``rho`` or ``decay`` is outside [0, 1], or the
+        criterion or a part is unknown.
     """
 
     def __init__(
@@ -100,8 +101,10 @@ class FairMT(nn.Module):
         geometry: str = "head_aware",
     ) -> None:
         super().__init__()
-        _check(tasks, groups, eps)
-        _check_counts(warmup_steps=warmup_steps, every=every)
+        _check(tasks, groups)
+        _check_positive(eps=eps, eta=eta, reach=reach)
+        _check_least(0, initial=initial)
+        _check_least(1, warmup_steps=warmup_steps, every=every)
         _check_shares(rho=rho, decay=decay)
         self.tasks = tuple(tasks)
         self.cells = Cells(self.tasks, groups, criterion)
@@ -150,6 +153,7 @@ class FairMT(nn.Module):
             Representations, with the graph of the trunk.
         heads : mapping of task name to Module, such as ModuleDict
             Each maps z to raw outputs [B, size]: logits, or values in training standard deviations.
+            They have no parameter in common; what tasks share belongs into the trunk.
         y : mapping of task name to Tensor
             Labels in their own units, [B] for classification, [B, size] otherwise; NaN where missing.
         group : Tensor, [B], int64
@@ -167,8 +171,8 @@ class FairMT(nn.Module):
         Raises
         ------
         FairMTError
-            If a task has no head or no labels, labels or groups have another shape, or a row has a group
-            other than -1 to G - 1.
+            If a task has no head or no labels, labels or groups have another shape, a row has a group
+            other than -1 to G - 1, a label is none of its task's, or two heads share a parameter.
         """
         self._check_batch(z, heads, y, group)
         last = self.done_share + share > 1 - 1e-6
@@ -261,22 +265,19 @@ class FairMT(nn.Module):
         Sums and counts are those of all processes, in one message and one transfer to the host.
         """
         losses, counts = [], []
+        wrong = [((batch.group < -1) | (batch.group >= self.cells.groups)).sum()]
         for task, output in zip(self.tasks, outputs, strict=True):
-            labels = batch.y[task.name]
+            labels, refused = _known_labels(task, batch.y[task.name])
+            wrong.append(refused)
             losses.append(task.weight * task.losses(output.float(), labels).sum())
             counts.append(task.labelled(labels).sum())
         observation = self.cells.observe(outputs, batch.y, batch.group)
         table = observation.table()
-        unknown_codes = ((batch.group < -1) | (batch.group >= self.cells.groups)).sum()
-        numbers = torch.stack([*counts, *(loss.detach() for loss in losses), unknown_codes])
+        numbers = torch.stack([*counts, *(loss.detach() for loss in losses), *wrong])
         host = sum_over_processes(torch.cat([table.flatten(), numbers.to(table)])).double().cpu().numpy()
-        host, wrong = host[:-1], int(host[-1])
-        if wrong:
-            raise FairMTError(
-                f"group: expected 0 to {self.cells.groups - 1}, or -1 where it is unknown, in every row; "
-                f"found another number in {wrong} rows"
-            )
-        cells, labelled, totals = np.split(host, [table.numel(), table.numel() + len(losses)])
+        ends = np.cumsum([table.numel(), len(losses), len(losses)])
+        cells, labelled, totals, wrong_codes = np.split(host, ends)
+        self._refuse(wrong_codes)
         numerator, count, square = cells.reshape(table.shape)
         self.constraint.running.update(Sums(numerator, count, square))
         present, labelled = labelled > 0, np.maximum(labelled, 1)
@@ -289,6 +290,21 @@ class FairMT(nn.Module):
             observation=observation,
             counts=count,
         )
+
+    def _refuse(self, wrong: np.ndarray) -> None:
+        """Refuse groups and labels that there are not, by their number: of the groups, then of each task."""
+        if wrong[0]:
+            raise FairMTError(
+                f"group: expected 0 to {self.cells.groups - 1}, or -1 where it is unknown, in every row; "
+                f"found another number in {int(wrong[0])} rows"
+            )
+        for task, count in zip(self.tasks, wrong[1:], strict=True):
+            if count:
+                expected = f"a class from 0 to {task.size - 1}" if task.kind == "classification" else "0 or 1"
+                raise FairMTError(
+                    f"y: task {task.name!r}, a {task.kind}: expected {expected}, or NaN where it is missing; "
+                    f"found another number in {int(count)} entries"
+                )
 
     def _check_batch(
         self,
@@ -311,6 +327,20 @@ class FairMT(nn.Module):
                     f"y: task {task.name!r}, a {task.kind}: expected shape {list(expected)}, found "
                     f"{list(y[task.name].shape)}"
                 )
+        if self.steps_done == 0:
+            self._check_heads(heads)
+
+    def _check_heads(self, heads: Mapping[str, nn.Module] | nn.ModuleDict) -> None:
+        """Refuse parameters that two heads share: the gradient of either would be that of both."""
+        owner: dict[nn.Parameter, str] = {}
+        for task in self.tasks:
+            for parameter in heads[task.name].parameters():
+                other = owner.setdefault(parameter, task.name)
+                if other != task.name:
+                    raise FairMTError(
+                        f"heads: expected no parameter in common, found one of shape {list(parameter.shape)} "
+                        f"in {other!r} and {task.name!r}; what tasks share belongs into the trunk"
+                    )
 
     def get_extra_state(self) -> Tensor:
         """Steps done, share of the present one, the program's last solution, [3 + K], for `state_dict`."""
@@ -353,25 +383,39 @@ class _Seen:
     counts: np.ndarray
 
 
-def _check(tasks: Sequence[Task], groups: int, eps: float) -> None:
+def _check(tasks: Sequence[Task], groups: int) -> None:
     if not tasks:
         raise FairMTError("tasks: expected at least one task")
     if groups < 2:
         raise FairMTError(f"groups: expected at least 2, found {groups}")
-    if eps <= 0:
-        raise FairMTError(f"eps: expected a positive number, found {eps}")
 
 
-def _check_counts(**counts: int) -> None:
-    for name, value in counts.items():
-        if value < 1:
-            raise FairMTError(f"{name}: expected at least 1, found {value}")
+def _check_positive(**numbers: float) -> None:
+    for name, value in numbers.items():
+        # NaN is not positive either.
+        if not value > 0:
+            raise FairMTError(f"{name}: expected a positive number, found {value}")
+
+
+def _check_least(least: int, **numbers: float) -> None:
+    for name, value in numbers.items():
+        if not value >= least:
+            raise FairMTError(f"{name}: expected at least {least}, found {value}")
 
 
 def _check_shares(**shares: float) -> None:
     for name, value in shares.items():
         if not 0 <= value <= 1:
             raise FairMTError(f"{name}: expected a number from 0 to 1, found {value}")
+
+
+def _known_labels(task: Task, y: Tensor) -> tuple[Tensor, Tensor]:
+    """Labels with NaN for those that the task does not have, and the number of these."""
+    if task.kind == "regression":
+        return y, y.new_zeros(())
+    last = task.size - 1 if task.kind == "classification" else 1
+    wrong = (y < 0) | (y > last) | ((y != y.round()) & task.labelled(y))
+    return torch.where(wrong, math.nan, y), wrong.sum()
 
 
 def _full_precision(z: Tensor) -> torch.autocast:

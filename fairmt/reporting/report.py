@@ -13,8 +13,7 @@ import pandas as pd
 
 from fairmt.config import Suite
 from fairmt.errors import FairMTError
-from fairmt.files import write_text
-from fairmt.integrity import read_json
+from fairmt.files import read_json, write_text
 from fairmt.reporting.captions import CAPTIONS
 from fairmt.reporting.claims import DETAILS, LEGEND, claims_section, once
 from fairmt.reporting.context import Context, read_context

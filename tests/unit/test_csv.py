@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from fairmt.data.datasets.csv import load, read_csv
-from fairmt.data.fetch import sha256_of
 from fairmt.errors import FairMTError
+from fairmt.files import sha256_of
 
 GOOD = "id,sex,age,note\n7,f,30,a\n8,m,,b\n"
 

@@ -24,7 +24,7 @@ CONFIG = {"supervision": {"regime": "mcar", "rate": 0.3}}
 PARAMS = {"lam": 0.5}
 OPTIONS = {"identity": IDENTITY, "config": CONFIG, "params": PARAMS}
 
-# A method in few lines: everybody gets one half of lam. It sees the folder only.
+# A method in few lines: every class gets the same share of twice lam. It sees the folder only.
 PROGRAM = """\
 import json, sys
 from pathlib import Path
@@ -38,7 +38,7 @@ names = {1: "validation", 2: "test"}
 table = {"id": inputs["id"][held], "split": [names[split] for split in inputs["split"][held].tolist()]}
 for task in meta["tasks"]:
     for i in range(task["size"]):
-        table[f"{task['name']}:{i}"] = [job["params"]["lam"] / 2] * int(held.sum())
+        table[f"{task['name']}:{i}"] = [2 * job["params"]["lam"] / task["size"]] * int(held.sum())
 pq.write_table(pa.table(table), folder / "predictions.parquet")
 (folder / "run.json").write_text(json.dumps({"device": "abacus", "beads": 7, "seed": 99}))
 print("counted")
@@ -86,7 +86,7 @@ def test_predictions_and_manifest_are_taken_over(tiny, tmp_path, program):
     ids, _, predictions = read_predictions(out / "predictions.parquet", read_meta(tiny()).tasks)
     inputs = read_arrays(tiny() / "inputs.safetensors")
     np.testing.assert_array_equal(ids, inputs["id"][inputs["split"] > 0])
-    assert (predictions["two"] == 0.25).all()
+    assert (predictions["two"] == 0.5).all()
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,11 @@ def test_predictions_and_manifest_are_taken_over(tiny, tmp_path, program):
         ("import sys; print('no beads'); sys.exit(3)", r"exit status 3:\nno beads"),
         ("pass", "wrote no predictions.parquet into its folder"),
         (PROGRAM.replace('split": [', 'splt": ['), "predictions.parquet: column 'split' is missing"),
-        (PROGRAM.replace("/ 2]", "* float('inf')]"), "task 'two': 240 values are not finite"),
+        (PROGRAM.replace('/ task["size"]]', "* float('inf')]"), "task 'two': 240 values are not finite"),
+        (
+            PROGRAM.replace('/ task["size"]]', "]"),
+            r"task 'two': class probabilities that add up to 1 .* found 2",
+        ),
     ],
 )
 def test_a_command_that_fails_leaves_nothing_and_says_why(tiny, tmp_path, program, text, message):

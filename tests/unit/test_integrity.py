@@ -11,6 +11,7 @@ from safetensors.numpy import load_file, save_file
 
 from fairmt.errors import FairMTError
 from fairmt.evaluation import COLUMNS, IDENTITY
+from fairmt.files import read_json
 from fairmt.integrity import (
     MANIFEST,
     check_manifest,
@@ -18,7 +19,6 @@ from fairmt.integrity import (
     check_predictions,
     check_prepared,
     read_evaluation,
-    read_json,
     read_metrics,
     write_evaluation,
 )

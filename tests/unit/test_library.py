@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import os
 import sys
 from datetime import timedelta
@@ -159,6 +160,31 @@ def test_group_codes_that_there_are_not_are_refused_and_change_nothing(group, st
         assert torch.equal(torch.as_tensor(value), torch.as_tensor(before[name]))
 
 
+@pytest.mark.parametrize("label", [-1.0, 0.5, 3.0, -100.0])
+@pytest.mark.parametrize("task", ["classes", "labels"])
+@pytest.mark.parametrize("steps_done", [0, 5], ids=["warm-up", "constrained"])
+def test_labels_that_there_are_not_are_refused_and_change_nothing(label, task, steps_done):
+    """-1 is a usual code of a missing label, and a label like others to binary cross-entropy."""
+    network, fair, optimizer = fresh()
+    train(network, fair, optimizer, steps_done)
+    before = copy.deepcopy(fair.state_dict())
+    x, y, group = data(rows=8)
+    y[task].view(-1)[3] = label
+    with pytest.raises(FairMTError, match=rf"y: task '{task}', .* another number in 1 entries"):
+        fair.backward(network(x), network.heads, y, group, share=0.5)
+    for name, value in fair.state_dict().items():
+        assert torch.equal(torch.as_tensor(value), torch.as_tensor(before[name]))
+
+
+def test_heads_that_share_a_parameter_are_refused():
+    network, fair, _ = fresh()
+    common = nn.Linear(8, 8)
+    heads = {task.name: nn.Sequential(common, nn.Linear(8, task.size)) for task in TASKS}
+    x, y, group = data(rows=8)
+    with pytest.raises(FairMTError, match=r"heads: .* \[8, 8\] in 'classes' and 'labels'"):
+        fair.backward(network(x), heads, y, group)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -305,6 +331,10 @@ def test_two_processes_take_the_steps_of_one(tmp_path):
         ({"every": 0}, "every"),
         ({"rho": 1.5}, "rho"),
         ({"eps": -3.0}, "eps"),
+        ({"eps": math.nan}, "eps"),
+        ({"eta": 0.0}, "eta"),
+        ({"initial": -0.1}, "initial"),
+        ({"reach": -1.0}, "reach"),
         ({"decay": -0.1}, "decay"),
         ({"criterion": "eodds"}, "criterion"),
         ({"pool": "median"}, "pool"),

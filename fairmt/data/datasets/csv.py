@@ -18,9 +18,9 @@ import pandas as pd
 
 from fairmt.data.checks import check_options
 from fairmt.data.dataset import Dataset, Table
-from fairmt.data.fetch import sha256_of
 from fairmt.data.ids import number_of
 from fairmt.errors import FairMTError
+from fairmt.files import sha256_of
 from fairmt.yaml_files import choose
 
 OPTIONS = ("file", "sha256", "id", "delimiter", "missing")

@@ -1,6 +1,6 @@
 """UCI Student Performance, mathematics: 395 pupils of two Portuguese schools.
 
-A table of this size is for fast tests and for seeing what fairness estimates on 80 test rows are worth.
+A table of this size is for fast tests and for seeing what fairness estimates on some 90 test rows are worth.
 """
 
 from __future__ import annotations
@@ -67,9 +67,9 @@ DATASET = Dataset(
     "data/raw/student/.",
     never_features=LABELS,
     harms=(
-        "Pupils of two schools in one region of Portugal, in one school year: with 80 test rows most gaps "
-        "between groups are noise. Sex is recorded as two values. Parents' schooling and work, alcohol and "
-        "free time are what minors answered in a questionnaire, and tell how a family lives. A model of "
+        "Pupils of two schools in one region of Portugal, in one school year: with some 90 test rows most "
+        "gaps between groups are noise. Sex is recorded as two values. Parents' schooling and work, alcohol "
+        "and free time are what minors answered in a questionnaire, and tell how a family lives. A model of "
         "these data must not decide about a pupil's marks, support or admission."
     ),
 )
