@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from fairmt.errors import FairMTError
@@ -14,32 +15,54 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def check_options(options: Mapping[str, Any], dataset: str, known: Sequence[str] = ()) -> None:
-    """Refuse an option that a dataset does not have.
+_KINDS: dict[type, str] = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "text",
+    list: "a list",
+}
+
+
+def check_options(
+    options: Mapping[str, Any], dataset: str, known: Mapping[str, type] = MappingProxyType({})
+) -> None:
+    """Refuse an option that a dataset does not have, and a value of another type than the option's.
 
     Parameters
     ----------
     options : mapping
         A benchmark's ``options:``.
     dataset : str
-    known : sequence of str
-        Names of the dataset's options; none by default.
+    known : mapping of str to type
+        The dataset's options; none by default. Types are bool, int, float (whole numbers too), str, list.
 
     Raises
     ------
     FairMTError
-        Naming the first unknown option, and those that there are.
+        Naming the option, those that there are or what was expected, and what was found.
 
     Examples
     --------
     >>> check_options({"colour": "blue"}, "student")
     Traceback (most recent call last):
     fairmt.errors.FairMTError: options: unknown key 'colour' (student has no options)
+
+    YAML 1.2 reads ``no`` as text, which Python takes for true:
+
+    >>> check_options({"complete_rows": "no"}, "adult", {"complete_rows": bool})
+    Traceback (most recent call last):
+    fairmt.errors.FairMTError: options.complete_rows: expected true or false, found 'no'
     """
     for key in sorted(set(options) - set(known)):
         if not known:
             raise FairMTError(f"options: unknown key {key!r} ({dataset} has no options)")
         choose(key, list(known), "key", "options")
+    for key, value in options.items():
+        kind = known[key]
+        fits = isinstance(value, (int, float) if kind is float else kind)
+        if not fits or (isinstance(value, bool) and kind is not bool):
+            raise FairMTError(f"options.{key}: expected {_KINDS[kind]}, found {value!r}")
 
 
 def check_present(raw: Path, names: Iterable[str], dataset: str) -> None:

@@ -103,8 +103,6 @@ def test_extends_may_be_chained(write):
             r"split\.fractions\.0: expected a finite number, found nan",
         ),
         ("extends: base\ndataset: adlut\n", "dataset: unknown dataset 'adlut'; did you mean 'adult'"),
-        ("extends: base\noptions: {rows: many}\n", r"options\.rows: 'many' is not of type 'integer'"),
-        ("extends: base\noptions: {complete_rows: no}\n", r"complete_rows: 'no' is not of type 'boolean'"),
         (
             "extends: base\nfeatures: {numeric: [age, age]}\n",
             r"features\.numeric: .* has non-unique elements",

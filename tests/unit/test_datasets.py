@@ -13,7 +13,7 @@ from raw_tables import shuffled, write_acs, write_student
 from fairmt.config import BENCHMARKS, read_benchmark
 from fairmt.data.arrays import read_arrays
 from fairmt.data.dataset import dataset_names, load_dataset
-from fairmt.data.datasets import adult, compas, student
+from fairmt.data.datasets import adult, compas, faces, student, synthetic
 from fairmt.data.features import modality
 from fairmt.data.fetch import fetch
 from fairmt.data.prepare import input_module, prepare
@@ -173,6 +173,23 @@ def test_unknown_option(name, tmp_path):
 def test_misspelt_option(tmp_path):
     with pytest.raises(FairMTError, match="'complete_row'; did you mean 'complete_rows'"):
         adult.load(tmp_path, {"complete_row": True})
+
+
+@pytest.mark.parametrize(
+    ("load", "options", "message"),
+    [
+        (adult.load, {"complete_rows": "no"}, "complete_rows: expected true or false, found 'no'"),
+        (adult.load, {"complete_rows": 1}, "complete_rows: expected true or false, found 1"),
+        (synthetic.load, {"rows": "many"}, "rows: expected a whole number, found 'many'"),
+        (synthetic.load, {"rows": True}, "rows: expected a whole number, found True"),
+        (synthetic.load, {"rows": 0}, "rows: expected at least 1, found 0"),
+        (synthetic.load, {"lean_scale": "1"}, "lean_scale: expected a number, found '1'"),
+        (faces.load, {"source": ["CelebA"]}, r"source: expected text, found \['CelebA'\]"),
+    ],
+)
+def test_options_of_another_type(load, options, message, tmp_path):
+    with pytest.raises(FairMTError, match=rf"^options\.{message}$"):
+        load(tmp_path, options)
 
 
 def test_student_flags_are_zero_and_one(tmp_path):

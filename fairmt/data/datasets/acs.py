@@ -89,7 +89,7 @@ def load(raw: Path, options: Mapping[str, Any]) -> Table:
         ``train``: the excerpt that is read, ``national2019`` if not said. ``test``: another excerpt;
         the dataset then has a split of its own.
     """
-    check_options(options, "acs", ("train", "test"))
+    check_options(options, "acs", {"train": str, "test": str})
     names = [options.get("train", "national2019"), *([options["test"]] if "test" in options else [])]
     for name in names:
         if name not in FIRST_ID:

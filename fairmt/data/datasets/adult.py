@@ -46,7 +46,7 @@ def load(raw: Path, options: Mapping[str, Any]) -> Table:
         ``complete_rows``: leave out rows with a missing value. ``white_and_black_only``: leave out
         rows of every other race. Both are protocols of the literature, and off by default.
     """
-    check_options(options, "adult", ("complete_rows", "white_and_black_only"))
+    check_options(options, "adult", {"complete_rows": bool, "white_and_black_only": bool})
     check_present(raw, (TRAIN, TEST), "adult")
     train = _read(raw / TRAIN, skip=0, first_id=0)
     test = _read(raw / TEST, skip=1, first_id=FIRST_TEST_ID)

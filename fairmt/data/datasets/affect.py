@@ -125,7 +125,7 @@ def load(raw: Path, options: Mapping[str, Any]) -> Table:
     FairMTError
         If a list is missing or does not have the protocol's columns and values.
     """
-    check_options(options, "affect", ("contempt",))
+    check_options(options, "affect", {"contempt": bool})
     frame = pd.concat(
         [_read(raw, name, partition) for name in LISTS for partition in PARTITIONS], ignore_index=True
     )

@@ -54,7 +54,7 @@ def load(raw: Path, options: Mapping[str, Any]) -> Table:
     options : mapping
         ``caucasian_or_not``: join all values of race but Caucasian, a protocol of the literature.
     """
-    check_options(options, "compas", ("caucasian_or_not",))
+    check_options(options, "compas", {"caucasian_or_not": bool})
     check_present(raw, (PEOPLE, VIOLENT), "compas")
     people = _read(raw / PEOPLE, COLUMNS)
     violent = _read(raw / VIOLENT, ("id", "two_year_recid"))

@@ -23,7 +23,7 @@ from fairmt.errors import FairMTError
 from fairmt.files import sha256_of
 from fairmt.yaml_files import choose
 
-OPTIONS = ("file", "sha256", "id", "delimiter", "missing")
+OPTIONS = {"file": str, "sha256": str, "id": str, "delimiter": str, "missing": list}
 
 
 def load(raw: Path, options: Mapping[str, Any]) -> Table:

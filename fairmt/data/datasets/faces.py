@@ -64,7 +64,7 @@ def load(raw: Path, options: Mapping[str, Any]) -> Table:
     FairMTError
         If a file is missing, or a name or value is not in its collection's layout.
     """
-    check_options(options, "faces", ("source",))
+    check_options(options, "faces", {"source": str})
     source = options.get("source")
     if source not in (None, *SOURCES):
         raise FairMTError(f"options.source: expected {' or '.join(SOURCES)}, found {source!r}")

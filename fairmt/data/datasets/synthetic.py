@@ -59,7 +59,7 @@ COARSE_NOISE = 3.0
 FINE_STEP = 0.08
 FINE_NOISE = 0.03
 LARGEST_LEAN_SCALE = 1.5
-OPTIONS = ("rows", "groups", "seed", "lean_scale", "fine_scale")
+OPTIONS = {"rows": int, "groups": int, "seed": int, "lean_scale": float, "fine_scale": float}
 
 
 def load(raw: Path, options: Mapping[str, Any]) -> Table:
@@ -84,6 +84,8 @@ def load(raw: Path, options: Mapping[str, Any]) -> Table:
             "label probabilities are negative"
         )
     rows = options.get("rows", 9500)
+    if rows < 1:
+        raise FairMTError(f"options.rows: expected at least 1, found {rows}")
     random = np.random.default_rng(derive("synthetic", options.get("seed", 0), "rows"))
     group = random.choice(groups, size=rows, p=SHARES[groups])
     lean = lean_scale * np.array(LEANS[groups])[group]
