@@ -77,16 +77,16 @@ def _fill(node: Any, tensors: dict[str, Tensor]) -> Any:
     return node
 
 
-def random_state() -> dict[str, Tensor]:
-    """State of torch's global generators."""
+def random_state(device: torch.device) -> dict[str, Tensor]:
+    """State of the global generators of the processor and of the training device."""
     state = {"cpu": torch.get_rng_state()}
-    if torch.cuda.is_available():
-        state["cuda"] = torch.cuda.get_rng_state()
+    if device.type == "cuda":
+        state["cuda"] = torch.cuda.get_rng_state(device)
     return state
 
 
-def set_random_state(state: dict[str, Tensor]) -> None:
+def set_random_state(state: dict[str, Tensor], device: torch.device) -> None:
     """Restore what `random_state` returned."""
     torch.set_rng_state(state["cpu"])
-    if "cuda" in state and torch.cuda.is_available():
-        torch.cuda.set_rng_state(state["cuda"])
+    if "cuda" in state and device.type == "cuda":
+        torch.cuda.set_rng_state(state["cuda"], device)

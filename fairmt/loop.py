@@ -174,7 +174,7 @@ class Loop:
             "model": dict(self.model.state_dict()),
             "method": dict(self.method.state_dict()),
             "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
-            "random": random_state(),
+            "random": random_state(self.rows.x.device),
             "history": self.history,
         }
         save_checkpoint(self.checkpoint, self.stamp, state)
@@ -191,4 +191,4 @@ class Loop:
         for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(saved)
         self.history = state["history"]
-        set_random_state(state["random"])
+        set_random_state(state["random"], self.rows.x.device)
