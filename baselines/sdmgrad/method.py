@@ -59,7 +59,8 @@ class DirectionOrientedWeighting(Weighting):
 
     def forward(self, gramian: Tensor, /) -> Tensor:
         weights = torch.zeros_like(gramian.diagonal())
-        present = gramian.diagonal() > 0
+        # The descent fails on what is not finite, and training that diverges shall end as such.
+        present = (gramian.diagonal() > 0) & gramian.isfinite().all(dim=1)
         count = int(present.sum())
         if not count:
             return weights

@@ -112,12 +112,14 @@ class Mixture(Weighting):
 
     def _weights(self, gramian: Tensor) -> Tensor:
         """m A of the m objectives that have a gradient."""
-        taking_part = gramian.diagonal() > 0
+        # Solvers fail on what is not finite, and training that diverges shall end as such.
+        taking_part = (gramian.diagonal() > 0) & gramian.isfinite().all(dim=1)
         weights = gramian.new_zeros(len(gramian))
-        if taking_part.any():
-            rest = gramian[taking_part][:, taking_part]
+        rest = gramian[taking_part][:, taking_part]
+        mean_square = rest.diagonal().mean()
+        if taking_part.any() and mean_square.isfinite():
             # Solvers have absolute tolerances: they get gradients of mean square 1.
-            weights[taking_part] = len(rest) * self.weighting(rest / rest.diagonal().mean())
+            weights[taking_part] = len(rest) * self.weighting(rest / mean_square)
         return weights
 
 

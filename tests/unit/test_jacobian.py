@@ -188,3 +188,17 @@ def test_the_mixture_of_the_steps_without_and_with_gaps(lam):
     everything = torch.cat([3 * weights_of("mgda", jacobian[:3]), torch.zeros(1)])
     found = Mixture(weighting_of("mgda"), 2, lam)(jacobian @ jacobian.T)
     torch.testing.assert_close(found, (1 - lam) * losses + lam * everything)
+
+
+DIVERGED = [
+    pytest.param(big * torch.ones(3, 3) + torch.eye(3), id=str(big))
+    for big in (float("inf"), float("nan"), 3e38)
+]
+DIVERGED.append(pytest.param(torch.diag(torch.tensor([1.0, float("inf"), 2.0])), id="one"))
+
+
+@pytest.mark.parametrize("gramian", DIVERGED)
+@pytest.mark.parametrize("name", BALANCING)
+def test_gradients_that_are_not_finite_stop_no_solver(name, gramian):
+    """The loss says that training diverged; an error of a solver would say something else."""
+    assert made(name).mixture(gramian).isfinite().all()

@@ -139,3 +139,10 @@ def test_the_weights_are_saved():
     first.mixture(gramian)
     second.load_state_dict(first.state_dict())
     assert torch.equal(first.mixture(gramian), second.mixture(gramian))
+
+
+def test_gradients_that_are_not_finite_stop_no_descent():
+    method = SDMGrad(TASKS, GROUPS, lambda_=0.3)
+    for big in (float("inf"), float("nan")):
+        assert method.mixture(torch.diag(torch.tensor([1.0, big, 2.0]))).isfinite().all()
+    assert method.mixture(torch.full((3, 3), float("inf"))).tolist() == [0, 0, 0]
