@@ -83,6 +83,10 @@ def _in_words(error: ValidationError) -> str:
         # Schemas say so in one way only: dependentSchemas: {key: {not: {required: [other]}}}.
         *_, key, _ = error.absolute_schema_path
         return f"key {value['required'][0]!r} cannot go with key {key!r}"
+    if error.validator == "const":
+        # One way here too: dependentSchemas: {key: {properties: {other: {const: ...}}}}.
+        *_, key, _, other, _ = error.absolute_schema_path
+        return f"key {key!r} is for {other} {value!r}, found {content!r}"
     if error.validator == "oneOf" and "required" in value[0]:
         keys = [key for choice in value for key in choice["required"]]
         found = " and ".join(key for key in keys if key in content) or "none"

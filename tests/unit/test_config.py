@@ -163,6 +163,10 @@ def test_extends_may_be_chained(write):
             "features: key 'standardise' cannot go with key 'bins'",
         ),
         (
+            "extends: base\nsplit: {protocol: official, fractions: [0.6, 0.2, 0.2]}\n",
+            "split.protocol: key 'fractions' is for protocol 'random', found 'official'",
+        ),
+        (
             "extends: base\nfeatures: {image: {size: 64}}\n"
             "model: {trunk: convnet, widht: 8, width: 8, flip: true, padding: 4, head_widths: []}\n",
             "model: unknown key 'widht'; did you mean 'width'",
