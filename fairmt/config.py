@@ -116,11 +116,7 @@ def read_benchmark(name: str) -> dict[str, Any]:
     FairMTError
         If the file, or one that it extends, is missing or does not fit the schema.
     """
-    path = benchmark_path(name)
-    config = _merge(DEFAULTS, _resolve(path, seen=()))
-    validate(config, "benchmark", path)
-    _check_references(config, path)
-    return config
+    return _resolve(benchmark_path(name), seen=())
 
 
 def read_suite(name: str) -> Suite:
@@ -183,13 +179,17 @@ def _read_ablation(content: dict[str, Any], methods: list[str], path: Path) -> A
 def _resolve(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
     if path in seen:
         raise FairMTError(f"{path}: extends: the files extend each other in a circle")
-    content = read_config(path)
-    if "extends" not in content:
-        return content
-    parent = content.pop("extends")
-    if not isinstance(parent, str):
-        raise FairMTError(f"{path}: extends: expected the name of one benchmark, found {parent!r}")
-    return _merge(_resolve(benchmark_path(parent, f"{path}: extends"), (*seen, path)), content)
+    content, base = read_config(path), DEFAULTS
+    if "extends" in content:
+        parent = content.pop("extends")
+        if not isinstance(parent, str):
+            raise FairMTError(f"{path}: extends: expected the name of one benchmark, found {parent!r}")
+        # Checked by itself, so that an error names the file that has it.
+        base = _resolve(benchmark_path(parent, f"{path}: extends"), (*seen, path))
+    config = _merge(base, content)
+    validate(config, "benchmark", path)
+    _check_references(config, path)
+    return config
 
 
 def _merge(base: dict[str, Any], extra: dict[str, Any]) -> dict[str, Any]:

@@ -28,7 +28,6 @@ from fairmt.errors import FairMTError
 from fairmt.tasks import Task
 
 SPLITS = ("train", "validation", "test")
-FILES = ("inputs.safetensors", "labels.safetensors", "solution.safetensors", "meta.json")
 
 
 @dataclass(frozen=True)

@@ -88,6 +88,13 @@ def test_extends_may_be_chained(write):
     assert (found["steps"], found["batch_size"]) == (99, 7)
 
 
+def test_an_error_names_the_file_of_the_chain_that_has_it(write):
+    write("extends: base\ntitle: Mine\nstpes: 3\n")
+    write("extends: mine\ntitle: Third\n", name="third")
+    with pytest.raises(FairMTError, match=r"mine\.yaml: top level: unknown key 'stpes'"):
+        read_benchmark("third")
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
