@@ -72,8 +72,8 @@ class Task:
             )
         if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", self.name) or self.name == "mean":
             raise FairMTError(
-                f"task {self.name!r}: expected a name of letters, digits and _, other than 'mean', "
-                "which is the mean over tasks"
+                f"task {self.name!r}: expected a name of letters, digits and _ that begins with a "
+                "letter, other than 'mean', which is the mean over tasks"
             )
         smallest = 2 if self.kind == "classification" else 1
         if self.size < smallest:
