@@ -80,7 +80,7 @@ def test_warm_up_is_exactly_plain_multi_task_learning():
 def test_gradients_are_those_of_the_stated_direction(criterion, before):
     """(sum_k alpha_k L_k + lambda C) / (1 + lambda), with C's gradient by the outputs."""
     method, model, optimizer = setup(
-        criterion=criterion, warmup=0.025, rho=0.0, initial=0.7, reach=1e9, eta=0.0
+        criterion=criterion, warmup=0.025, rho=0.0, initial=0.7, reach=1e9, eta=1e-12
     )
     for number in range(before):
         step(method, model, optimizer, data(seed=1 + 2 * number))

@@ -12,9 +12,10 @@ from fairmt.data.dataset import Dataset, RawFile, Table
 from fairmt.data.labels import quantile_edges
 from fairmt.data.load import load_training
 from fairmt.data.prepare import prepare
-from fairmt.data.prepared import FILES, read_arrays, read_meta, read_solution
+from fairmt.data.prepared import read_arrays, read_meta, read_solution
 from fairmt.errors import FairMTError
 
+FILES = ("inputs.safetensors", "labels.safetensors", "solution.safetensors", "meta.json")
 CONFIG = {
     "dataset": "toy",
     "variant": "generated",
