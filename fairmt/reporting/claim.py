@@ -8,13 +8,10 @@ from typing import Any, NamedTuple
 
 from fairmt.methods.registry import read_cards
 from fairmt.reporting.claims_file import CLAIMS, methods_named, read_claims_file
-from fairmt.reporting.context import Context
+from fairmt.reporting.context import ALL_LABELS, Context
 from fairmt.reporting.layout import bracketed
 from fairmt.reporting.measures import MEASURES
 from fairmt.statistics import Interval
-
-# Regimes that keep every label there is; "natural" may lack some, but nothing says how many.
-ALL_LABELS = {"full", "natural"}
 
 
 class Part(NamedTuple):

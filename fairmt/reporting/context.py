@@ -12,8 +12,8 @@ from fairmt.methods.registry import Card, read_cards
 from fairmt.yaml_files import choose
 
 GROUP_AT_TEST = "group_at_test"
-ALL_LABELS = ("full", "natural")
-"""Regimes that remove no label."""
+ALL_LABELS = frozenset({"full", "natural"})
+"""Regimes that keep every label there is; "natural" may lack some, but nothing says how many."""
 FAIRMT = "fairmt"
 """Folder of the method that this project reproduces."""
 

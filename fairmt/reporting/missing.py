@@ -16,7 +16,7 @@ from fairmt.reporting.summary import CRITERIA, SYMBOLS
 
 SHOWN = (("delta_eo", "utility"), ("delta_eo", "delta_eo"), ("delta_dp", "delta_dp"))
 """What is shown, as (criterion of selection, metric)."""
-AT_RANDOM = (*ALL_LABELS, "mcar")
+AT_RANDOM = ALL_LABELS | {"mcar"}
 """Regimes that remove labels completely at random, or none."""
 
 
