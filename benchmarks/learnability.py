@@ -9,6 +9,7 @@ stored predictions; runs that are not here are left out, and counted. Prints Mar
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from tabulate import tabulate
 from fairmt.data.prepared import SPLITS, Solution, read_meta, read_solution
 from fairmt.metrics import f1_thresholds
 from fairmt.metrics.scores import concordance
-from fairmt.predictions import read_predictions
+from fairmt.predictions import has_diverged, read_predictions
 from fairmt.reporting.context import read_context
 from fairmt.reporting.evidence import Evidence
 from fairmt.results import read_results
@@ -43,12 +44,17 @@ def selected(name: str) -> list[Run]:
 
 
 def scores(run: Run, folder: Path) -> Iterator[Score]:
-    """Scores of one run on the test split, by task and label; ``folder`` has its prepared data."""
+    """Scores of one run on the test split, by task and label, NaN if it diverged.
+
+    ``folder`` has its prepared data.
+    """
     meta, solution = read_meta(folder), read_solution(folder)
     ids, _, predicted = read_predictions(run.predictions, meta.tasks)
     order = pd.Index(ids).get_indexer(solution.ids)
+    diverged = has_diverged(predicted)
     for task in meta.tasks:
-        yield from of_task(task, predicted[task.name][order], solution)
+        for *key, value in of_task(task, predicted[task.name][order], solution):
+            yield (*key, math.nan if diverged else value)
 
 
 def of_task(task: Task, p: np.ndarray, solution: Solution) -> Iterator[Score]:
@@ -93,9 +99,8 @@ def main() -> None:
     ]
     frame = pd.DataFrame(rows, columns=["benchmark", "method", "task", "label", "score", "value"])
     for benchmark, own in frame.groupby("benchmark", sort=False):
-        wide = own.pivot_table(
-            index=["task", "label", "score"], columns="method", values="value", sort=False, observed=True
-        )
+        means = own.groupby(["task", "label", "score", "method"], sort=False)["value"].mean(skipna=False)
+        wide = means.unstack("method", sort=False)
         print(f"\n{benchmark}\n\n{tabulate(wide.reset_index(), 'keys', 'pipe', '.3f', showindex=False)}")
     if absent:
         print(f"\nWithout {len(absent)} of {len(runs)} runs, such as {absent[0].folder}.")

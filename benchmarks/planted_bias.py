@@ -22,10 +22,11 @@ from fairmt.config import read_benchmark, read_suite
 from fairmt.data.datasets.synthetic import fair_optimum
 from fairmt.data.prepared import SPLITS, read_arrays, read_meta
 from fairmt.evaluation import MEAN, evaluate_run
+from fairmt.methods.registry import LEARNING_RATE_FACTOR
 from fairmt.predictions import write_predictions
 from fairmt.results import read_results
 from fairmt.runs import data_digest, prepared_folder
-from fairmt.selection import select
+from fairmt.selection import least_utility, select
 
 SUITE = "planted"
 REFERENCE = "mtl_erm"
@@ -63,7 +64,15 @@ def points(metrics: pd.DataFrame, benchmark: str, attribute: str, tolerance: flo
     ).set_index("method")
     methods = [method for method in (*read_suite(SUITE).methods, OPTIMUM) if method in chosen.index]
     columns = ["knob", "knob_value", "within_tolerance"]
-    plain = Point(REFERENCE, "lr_factor", 1.0, enough=True)
+    utilities = metrics[
+        (metrics["split"] == "validation")
+        & (metrics["task"] == MEAN)
+        & (metrics["metric"] == "utility")
+        & (metrics["group"] == "")
+    ]
+    utility = utilities.groupby(["method", "knob_value"])["value"].mean()
+    enough = utility[REFERENCE, 1.0] >= least_utility(utility[OPTIMUM, 0.0], tolerance)
+    plain = Point(REFERENCE, LEARNING_RATE_FACTOR, 1.0, bool(enough))
     return list(dict.fromkeys([plain, *(Point(method, *chosen.loc[method, columns]) for method in methods)]))
 
 

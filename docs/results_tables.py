@@ -23,6 +23,7 @@ from fairmt.reporting.measuring import Untestable
 from fairmt.reporting.overall import LEVEL, dagger
 from fairmt.reporting.summary import CRITERIA, SYMBOLS, headline
 from fairmt.results import read_results
+from fairmt.selection import least_utility
 from fairmt.statistics import mean_relative_change, t_interval
 from fairmt.training_records import TRAINING
 
@@ -170,14 +171,13 @@ def _tests(overall: pd.DataFrame) -> str:
         moved = _listed(own.loc[own["gap_p"] < LEVEL, "method"])
         gained = significant.loc[significant["utility_change"] > 0, "method"]
         sentences.append(
-            f"{SYMBOLS[criterion]} changes significantly with {moved} (smallest p {own['gap_p'].min():.2f}), "
+            f"{SYMBOLS[criterion]} ({own['gap_p'].notna().sum()} of {len(own) - 1} methods tested) changes "
+            f"significantly with {moved} (smallest p {own['gap_p'].min():.2f}), "
             f"utility falls with {len(significant) - len(gained)} and rises with {_listed(gained)}"
         )
-    tested = own["gap_p"].notna().sum()
     return (
-        "Intervals are of each method on its own. After Holm's adjustment for the "
-        f"{tested} methods that have enough pairs to be tested, of {len(own) - 1}, at the level {LEVEL:g}: "
-        f"{'; '.join(sentences)}."
+        "Intervals are of each method on its own. After Holm's adjustment for the methods that have enough "
+        f"pairs to be tested, at the level {LEVEL:g}: {'; '.join(sentences)}."
     )
 
 
@@ -202,8 +202,8 @@ def _reference_at_their_rate(evidence: Evidence) -> str:
     rows = evidence.rows(
         split="validation", metric="utility", method=suite.reference, task="mean", attribute="", group=""
     )
-    utility = rows.groupby(["benchmark", "knob_value"])["value"].mean().unstack()
-    missed = utility[1.0] < utility.max(axis=1) * (1 - suite.selection["tolerance"])
+    utility = rows.groupby(["benchmark", "knob_value"])["value"].mean(skipna=False).unstack()
+    missed = utility[1.0] < least_utility(utility.max(axis=1), suite.selection["tolerance"])
     return (
         "Methods with a knob of their own train at the benchmark's learning rate, while the reference's is "
         f"tuned. At that rate `{suite.reference}` itself misses the tolerance on {missed.sum()} of "

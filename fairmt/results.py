@@ -29,6 +29,9 @@ from fairmt.yaml_files import choose
 if TYPE_CHECKING:
     import pandas as pd
 
+_HASH8 = "[0-9a-f]" * 8
+"""Names of folders that `fairmt.digest.hash8` gave, for `Path.glob`."""
+
 
 def evaluate_method(suite: str, benchmark: str, method: str, out: Path) -> None:
     """Write the metrics of all runs of one method on one benchmark of a suite.
@@ -232,7 +235,7 @@ def read_results(name: str, *, everything: bool = False) -> tuple[Suite, pd.Data
 def prune(name: str) -> list[Path]:
     """Delete runs, evaluations and prepared data of a suite that its current plan does not contain.
 
-    Files that are no part of them, an editor's or a file manager's, are left alone.
+    What is no part of them, an editor's files or a folder of one's own, is left alone.
 
     Returns
     -------
@@ -242,10 +245,10 @@ def prune(name: str) -> list[Path]:
     suite, runs = plan_suite(name)
     wanted = {run.folder for run in runs}
     folder = RESULTS / name
-    stale = [path for path in folder.glob("runs/*/*/*/seed*") if path not in wanted]
+    stale = [path for path in folder.glob(f"runs/*/*/{_HASH8}/seed*") if path not in wanted]
     for benchmark in suite.benchmarks:
         current = PREPARED / benchmark / data_digest(benchmark, read_benchmark(benchmark))
-        stale += [path for path in (PREPARED / benchmark).glob("*") if path != current]
+        stale += [path for path in (PREPARED / benchmark).glob(_HASH8) if path != current]
     stale = [path for path in stale if path.is_dir()]
     for path in stale:
         shutil.rmtree(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 import pandas as pd
 
@@ -20,6 +21,20 @@ COLUMNS = [
     "validation_unfairness",
     "within_tolerance",
 ]
+
+
+Utility = TypeVar("Utility", float, pd.Series)
+
+
+def least_utility(best: Utility, loss: float) -> Utility:
+    """What is left of a utility, or of several, after a relative loss; lower, also of a negative one.
+
+    Examples
+    --------
+    >>> least_utility(0.5, 0.5), least_utility(-0.5, 0.5)
+    (0.25, -0.75)
+    """
+    return best - loss * abs(best)
 
 
 def select(
@@ -102,14 +117,14 @@ def _means(rows: pd.DataFrame, name: str) -> pd.DataFrame:
 
 
 def _limits(utility: pd.DataFrame, reference: str, tolerance: float) -> pd.Series:
-    """Lowest allowed utility per benchmark; below the reference even where utilities are negative."""
+    """Lowest allowed utility per benchmark."""
     best = utility[utility["method"] == reference].groupby("benchmark")["validation_utility"].max()
     without = set(utility["benchmark"]) - set(best.index)
     if without:
         raise FairMTError(
             f"metrics: no validation utility of the reference {reference!r} on benchmark {min(without)!r}"
         )
-    return best - tolerance * best.abs()
+    return least_utility(best, tolerance)
 
 
 def _fairest(points: pd.DataFrame) -> pd.DataFrame:

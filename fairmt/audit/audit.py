@@ -110,7 +110,7 @@ def audit_file(
         rows=table.num_rows,
         tasks=predicted,
         attributes=attributes,
-        unused=[name for name in names if name not in used],
+        unused=[name for name in names if name and name not in used],
         findings=[*findings, *over_tasks(findings)],
     )
 

@@ -64,7 +64,8 @@ def find_groups(table: pa.Table, used: Collection[str]) -> list[tuple[str, ...]]
     FairMTError
         If there is none.
     """
-    free = [name for name in table.column_names if name not in used]
+    # A column without a name is a row's number, as pandas writes it.
+    free = [name for name in table.column_names if name and name not in used]
     found: list[tuple[str, ...]] = [(name,) for name in free if _looks_like_groups(table, name)]
     if not found:
         others = ", ".join(f"{name} ({_described(table, name)})" for name in free)

@@ -26,7 +26,7 @@ def anchor_table(evidence: Evidence) -> pd.DataFrame:
     """
     context, records = evidence.context, []
     for anchor in context.suite.anchors:
-        info = context.benchmarks.get(anchor["benchmark"])
+        info = context.benchmarks[anchor["benchmark"]]
         values = _anchor_values(evidence, anchor)
         # The mean of the seeds that did not diverge would be another quantity.
         mean, error = values.mean(skipna=False), values.sem(skipna=False)
@@ -37,8 +37,8 @@ def anchor_table(evidence: Evidence) -> pd.DataFrame:
         records.append(
             {
                 "benchmark": anchor["benchmark"],
-                "variant": info.variant if info else "",
-                "attribute": info.attribute if info else "",
+                "variant": info.variant,
+                "attribute": info.attribute,
                 "method": anchor["method"],
                 "metric": anchor["metric"],
                 "published": anchor["published"],
@@ -56,8 +56,6 @@ def anchor_table(evidence: Evidence) -> pd.DataFrame:
 
 
 def _anchor_values(evidence: Evidence, anchor: dict) -> pd.Series:
-    if anchor["benchmark"] not in evidence.context.benchmarks:
-        return pd.Series(dtype=float)
     rows = evidence.rows(
         split="test", task="mean", **{key: anchor[key] for key in ("benchmark", "method", "metric")}
     )

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 CAPTIONS = {
     "fronts": (
-        "Utility against unfairness for every knob value of every method. Each point is a mean over "
-        "seeds with 95 % t intervals in both directions. The dashed stairs are the Pareto front of all "
-        "methods but the controls. Of an ablation's variants none is drawn."
+        "Utility against unfairness for every knob value. Each point is a mean over seeds with 95 % t "
+        "intervals in both directions. The dashed stairs are the Pareto front of the methods drawn, without "
+        "the controls; grey dots are methods too. Of an ablation's variants none is drawn."
     ),
     "groups": (
         "Utility per group of the training attribute. Each line leads from the reference (hollow) to a "

@@ -100,8 +100,10 @@ def _who_is_best(claim: Claim, part: Part, evidence: Evidence) -> list[str]:
         {name: utility_lead(evidence, name, method, reference, criterion) for name in benchmarks}
     )
     names = ", ".join(f"{name} ({count})" for name, count in best.most_common())
+    trained = [len(set(evidence.baselines) - set(evidence.context.untrained(name))) for name in benchmarks]
+    number = " to ".join(str(count) for count in sorted({min(trained), max(trained)}))
     return [
-        f"the best of {len(evidence.baselines)} baselines, and on how many benchmarks: {names}",
+        f"the best of {number} baselines, and on how many benchmarks: {names}",
         f"over {reference}: {_printed(claim, t_interval(over.to_numpy()))}",
     ]
 

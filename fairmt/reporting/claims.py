@@ -25,8 +25,9 @@ from fairmt.statistics import Interval, t_interval
 HOLDS, FAILS, UNTESTABLE = "holds", "fails", "cannot be tested here"
 DETAILS = "How each is measured, and what to read beside its value"
 LEGEND = (
-    "A claim holds if the measured mean over seeds, on the test split, reaches its limit, which is the bound "
-    "relaxed by the tolerance; one measured in several parts, if each does. Intervals are 95 % t intervals "
+    "A claim holds if the measured mean over seeds reaches its limit, which is the bound relaxed by the "
+    "tolerance; one measured in several parts, if each does. Measured is the test split, but head absorption "
+    "on the training rows. Intervals are 95 % t intervals "
     "over seeds, not over benchmarks. A verdict is uncertain if an interval includes the limit, "
     "or if a front's lead in another box, which stands below, gives another verdict. Knob values, the "
     "reference's learning rate too, are selected on validation: the fairest one within {tolerance} of "

@@ -87,6 +87,11 @@ class Context:
         """The suite's methods without the controls, in the suite's order."""
         return [name for name in self.suite.methods if name not in self.controls]
 
+    @property
+    def one_seed(self) -> bool:
+        """Whether no benchmark has several seeds, so that nothing says how much of a value is the seed's."""
+        return all(self.suite.scope(name).seeds == 1 for name in self.benchmarks)
+
     def untrained(self, benchmark: str) -> list[str]:
         """Methods that the suite leaves out on a benchmark to train less: tables name them in one line."""
         return [name for name in self.suite.methods if name not in self.suite.scope(benchmark).methods]

@@ -102,22 +102,25 @@ class Evidence:
         return tasks.drop(columns=list(nothing), errors="ignore").mean(axis=1, skipna=False)
 
     def left_out(self, benchmark: str, reference: str, criterion: str) -> dict[str, str]:
-        """Tasks that tell nothing about a gap, with the reason.
+        """Tasks that tell nothing about a gap, with the reason, which goes on after the task's name.
 
         That of the reference cannot be measured with any seed, or its mean is no larger than groups dealt
         out at random would have.
         """
         key = benchmark, reference, criterion
         if key not in self._left_out:
-            gap, floor = (
+            utility, gap, floor = (
                 self.tasks(benchmark, reference, criterion, metric).mean()
-                for metric in (criterion, FLOORS[criterion])
+                for metric in ("utility", criterion, FLOORS[criterion])
             )
-            unmeasured = dict.fromkeys(gap.index[gap.isna()], "has too few samples in a group")
-            chance = dict.fromkeys(
-                gap.index[gap <= floor.reindex(gap.index)], "is no larger than with permuted groups"
-            )
-            self._left_out[key] = dict(sorted((unmeasured | chance).items()))
+            diverged = utility.reindex(gap.index).isna()
+            reasons = {
+                "where no run has a value": gap.isna() & diverged,
+                "which has too few samples in a group": gap.isna() & ~diverged,
+                "whose gap is no larger than with permuted groups": gap <= floor.reindex(gap.index),
+            }
+            found = {task: why for why, tasks in reasons.items() for task in gap.index[tasks]}
+            self._left_out[key] = dict(sorted(found.items()))
         return self._left_out[key]
 
     def has_gap(self, benchmark: str, reference: str, criterion: str) -> bool:

@@ -11,6 +11,7 @@ import pandas as pd
 
 from fairmt.reporting.evidence import Evidence
 from fairmt.reporting.measuring import Untestable, mean_over
+from fairmt.selection import least_utility
 from fairmt.statistics import hypervolume
 
 NEAR = 0.05
@@ -105,7 +106,7 @@ def front_leads(
         fronts = [evidence.front(benchmark, name, criterion) for name in (method, reference)]
         points = pd.concat(fronts)
         if near:
-            lowest = (1 - NEAR) * evidence.mean(benchmark, plain, criterion, "utility").mean()
+            lowest = least_utility(evidence.mean(benchmark, plain, criterion, "utility").mean(), NEAR)
             points = points[points["utility"] > lowest]
             if points.empty:
                 raise Untestable(f"no point on {benchmark} is within {100 * NEAR:g} % of {plain}'s utility")

@@ -22,6 +22,7 @@ from fairmt.reporting.drawn import (
 from fairmt.reporting.evidence import Evidence
 from fairmt.reporting.palette import Style, styles
 from fairmt.reporting.summary import CRITERIA, HEADLINE, SYMBOLS, headline, summarise
+from fairmt.selection import least_utility
 from fairmt.statistics import pareto_front
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def draw_fronts(evidence: Evidence, page: Page) -> Figure:
         for axis, criterion in zip(row, CRITERIA, strict=True):
             panel = points[(points["benchmark"] == name) & (points["criterion"] == criterion)]
             best = panel.loc[panel["method"] == context.suite.reference, "y"].max()
-            lowest = best - (1 - LOWEST) * abs(best)
+            lowest = least_utility(best, 1 - LOWEST)
             _draw_panel(axis, panel, context.controls, style, lowest)
             axis.set_title(f"{name} ({info.attribute})", pad=14 if context.controls else 4)
             axis.set_xlabel(f"{SYMBOLS[criterion]} (%)")

@@ -215,11 +215,15 @@ def escape_latex(text: str) -> str:
 
 
 def _grid(section: Section, style: str, show: Callable[[Cell], str]) -> str:
-    rows = [[show(cell) for cell in row] for row in (*section.rows, *section.controls)]
+    header = [Cell(name) for name in section.header]
+    # A group's name may have a line break.
+    shown, *rows = (
+        [" ".join(show(cell).split()) for cell in row] for row in (header, *section.rows, *section.controls)
+    )
     numbers = len(section.header) - section.text_columns
     return tabulate(
         rows,
-        headers=[show(Cell(name)) for name in section.header],
+        headers=shown,
         tablefmt=style,
         disable_numparse=True,
         colalign=["left"] * section.text_columns + ["right"] * numbers if rows else None,

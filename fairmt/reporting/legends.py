@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fairmt.reporting.context import Context
+from fairmt.reporting.names import table_names
 from fairmt.statistics import N_PAIRS
 
 NUMBERS = "Percent on the test split: mean ± half-width of the 95 % t interval over seeds."
 DIRECTIONS = (
     "Higher utility is better, lower ΔDP and ΔEO are better. Marked among the methods without †: the best "
     "mean of each column (bold), and those not clearly worse (italic): the 95 % t interval of the "
-    "difference to the best, paired by seed, includes 0. This is no test, as one such interval in twenty "
-    "excludes 0 by chance; table overall has the pooled tests. –: not available."
+    "difference to the best, paired by seed, includes 0. This is no test: one such interval in twenty "
+    "excludes 0 by chance{tests}. –: not available."
 )
 CHANCE = (
     "Chance: the mean gap when the groups of the training attribute are dealt out at random. A gap near it "
@@ -30,7 +31,8 @@ SELECTION = (
     "utility is shown."
 )
 OVERALL = (
-    "Each method against the suite's reference, pooled over the pairs (benchmark, seed) that both have.",
+    "Each method against the suite's reference, pooled over the pairs (benchmark, seed) that both have, of "
+    "benchmarks on which some task's gap tells something.",
     "Hypervolume: the area between the front of a method's knob values on the test split and the "
     "reference point, in percent of the benchmark's box, which holds the points of all ranked "
     "methods; the reference point is its corner of lowest utility and highest gap. Mean over "
@@ -85,7 +87,12 @@ ANCHORS = (
 
 
 def filled(lines: Sequence[str], context: Context) -> tuple[str, ...]:
-    """A legend's lines with the suite's tolerance of utility, and without a mark that no method has."""
+    """A legend's lines with what depends on the suite, and without a mark that no method has."""
     tolerance = f"{100 * context.suite.selection['tolerance']:g} %"
+    tests = "; table overall has the pooled tests" if "overall" in table_names(context.suite) else ""
     unused = () if context.group_at_test else (GROUP_AT_TEST,)
-    return tuple(line.replace("{tolerance}", tolerance) for line in lines if line not in unused)
+    return tuple(
+        line.replace("{tolerance}", tolerance).replace("{tests}", tests)
+        for line in lines
+        if line not in unused
+    )

@@ -61,14 +61,12 @@ def _marks(block: pd.DataFrame, higher: bool) -> dict[str, str]:
     differences = values - values[:, [best]]
     return {
         str(method): mark
-        for i, (method, own) in enumerate(zip(methods, differences.T, strict=True))
-        if (mark := BEST if i == best else _mark(t_interval(own)))
+        for method, own in zip(methods, differences.T, strict=True)
+        # What is equal on every seed is equally good.
+        if (mark := BEST if not own.any() else _mark(t_interval(own)))
     }
 
 
 def _mark(difference: Interval) -> str:
     """Mark of a method by its difference to the best one."""
-    # What is equal on every seed is equally good.
-    if difference.low == difference.high == 0:
-        return BEST
     return CLOSE if difference.low <= 0 <= difference.high else ""

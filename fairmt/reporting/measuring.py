@@ -17,7 +17,9 @@ def check_gaps(evidence: Evidence, benchmarks: Sequence[str], reference: str, cr
     """Raise `Untestable` if no task of some benchmark tells anything about the gap."""
     for benchmark in benchmarks:
         if not evidence.has_gap(benchmark, reference, criterion):
-            raise Untestable(f"no gap of {reference} on {benchmark} is above the mean of permuted groups")
+            why = evidence.left_out(benchmark, reference, criterion)
+            tasks = "; ".join(f"{task}, {reason}" for task, reason in why.items())
+            raise Untestable(f"no task of {benchmark} tells anything about the gap of {reference}: {tasks}")
 
 
 def mean_over(values: dict[str, pd.Series]) -> pd.Series:

@@ -40,7 +40,8 @@ def overall_table(evidence: Evidence) -> pd.DataFrame:
         the methods; pairs; untested, why ranks are not; ranked_on, the benchmarks of the ranking;
         outside_tolerance, the benchmarks on which no knob value is within the utility tolerance, of
         n_benchmarks that the method has results on; note, why the method has no rank; unpaired, pairs on
-        each benchmark without a value, which no change covers.
+        each benchmark without a value, and untold, benchmarks where no task tells anything about the gap:
+        no change covers either.
     """
     return pd.concat([_of_criterion(evidence, criterion) for criterion in CRITERIA], ignore_index=True)
 
@@ -63,7 +64,7 @@ def _of_criterion(evidence: Evidence, criterion: str) -> pd.DataFrame:
         n = shares.index.get_level_values("benchmark").nunique() if len(shares) else 0
         # Only the seeds that every benchmark has: a mean over fewer would be another quantity.
         by_seed = shares.groupby("seed").mean()[shares.groupby("seed").size() == n] if n else shares
-        comparison, unpaired = _against_reference(evidence, method, criterion)
+        comparison, unpaired, untold = _against_reference(evidence, method, criterion)
         rows.append(
             {
                 "criterion": criterion,
@@ -80,6 +81,7 @@ def _of_criterion(evidence: Evidence, criterion: str) -> pd.DataFrame:
                 "n_benchmarks": len(evidence.benchmarks_of(method)),
                 "note": scores.left_out.get(method, ""),
                 "unpaired": ", ".join(unpaired),
+                "untold": ", ".join(untold),
             }
         )
     table = pd.DataFrame(rows)
@@ -88,16 +90,21 @@ def _of_criterion(evidence: Evidence, criterion: str) -> pd.DataFrame:
     return table.sort_values("rank", kind="stable")
 
 
-def _against_reference(evidence: Evidence, method: str, criterion: str) -> tuple[dict[str, Any], list[str]]:
-    """Pooled comparison on the benchmarks where both have results and the gap can be measured.
+def _against_reference(
+    evidence: Evidence, method: str, criterion: str
+) -> tuple[dict[str, Any], list[str], list[str]]:
+    """Pooled comparison on the benchmarks where both have results and some task tells about the gap.
 
-    With it, per benchmark, the pairs (benchmark, seed) without a value, as of a run that diverged.
+    With it, per benchmark, the pairs (benchmark, seed) without a value, as of a run that diverged; and the
+    benchmarks of both where no task tells anything.
     """
     reference = evidence.context.suite.reference
-    changes, gaps, utilities, unpaired = [], [], [], []
+    changes, gaps, utilities, unpaired, untold = [], [], [], [], []
     for name in evidence.context.benchmarks:
         change = task_changes(evidence, name, method, reference, criterion, criterion)
-        if change.isna().any() and evidence.has_gap(name, reference, criterion):
+        if not evidence.has_gap(name, reference, criterion):
+            untold += [name] if name in evidence.benchmarks_of(method) else []
+        elif change.isna().any():
             unpaired.append(f"{change.isna().sum()} pairs of {name}")
         change = change.dropna()
         if change.empty:
@@ -109,7 +116,7 @@ def _against_reference(evidence: Evidence, method: str, criterion: str) -> tuple
     gap = np.concatenate(changes) if changes else np.empty(0)
     utility = np.concatenate([own - base for own, base in utilities]) if changes else np.empty(0)
     is_reference = method == reference
-    untested = is_reference or evidence.context.suite.seeds == 1
+    untested = is_reference or evidence.context.one_seed
     fairer = probability_of_improvement(
         [own for own, _ in gaps], [base for _, base in gaps], lower_is_better=True
     )
@@ -123,11 +130,11 @@ def _against_reference(evidence: Evidence, method: str, criterion: str) -> tuple
         "utility_p": np.nan if untested else paired_test(utility),
         "pairs": gap.size,
     }
-    if evidence.context.suite.seeds == 1:
-        # Nothing says how much of a change is the seed's, and benchmarks on the same data say the same.
+    if evidence.context.one_seed:
+        # Benchmarks are no seeds: several are about the same data, and say the same.
         bounds = (f"{name}_change_{end}" for name in ("gap", "utility") for end in ("low", "high"))
         comparison |= dict.fromkeys(bounds, np.nan)
-    return comparison, unpaired
+    return comparison, unpaired, untold
 
 
 def _interval(name: str, interval: tuple[float, float, float, int]) -> dict[str, float]:
@@ -150,7 +157,7 @@ def _section(block: pd.DataFrame, criterion: str, context: Context) -> Section:
     )
     blocks = f"{first['n_blocks']} blocks (benchmark, seed) of {first['ranked_on'] or 'no benchmark'}"
     notes = [f"Ranks over {blocks}: {difference}."]
-    if context.suite.seeds == 1:
+    if context.one_seed:
         notes.append("One seed: changes have neither intervals nor tests.")
     unranked = block[block["note"] != ""].groupby("note", sort=False)["method"]
     notes += [f"Not ranked ({note}): {', '.join(methods)}." for note, methods in unranked]
@@ -159,6 +166,12 @@ def _section(block: pd.DataFrame, criterion: str, context: Context) -> Section:
         f"Changes are without {pairs}, of which a value is missing: {', '.join(methods)}."
         for pairs, methods in unpaired
     ]
+    untold = dict.fromkeys(name for names in block["untold"] if names for name in names.split(", "))
+    if untold:
+        notes.append(
+            f"No change, of utility either, covers {', '.join(untold)}: the gap of {reference} is no larger "
+            "than by chance in every task, or a group has too few samples."
+        )
     return Section(f"Utility and {symbol} against {reference}", header, rows, notes=notes)
 
 

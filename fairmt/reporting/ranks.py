@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -26,16 +27,22 @@ class FrontScores(NamedTuple):
         Why a competitor is not among the columns.
     benchmarks : list of str
         Those of the rows, see `ranked_benchmarks`.
+    untestable : str
+        Why ranks are not tested, or why there are none, whatever their number; may be empty.
     """
 
     shares: pd.DataFrame
     left_out: dict[str, str]
     benchmarks: list[str]
+    untestable: str = ""
 
     @property
     def ranking(self) -> Ranking:
         """Ranks of the methods, with (benchmark, seed) as blocks."""
-        return rank_methods(self.shares.to_numpy())
+        ranking = rank_methods(self.shares.to_numpy())
+        if not self.untestable:
+            return ranking
+        return ranking._replace(p_value=math.nan, critical_difference=math.nan, reason=self.untestable)
 
 
 @functools.lru_cache(maxsize=2)
@@ -59,8 +66,11 @@ def front_scores(evidence: Evidence, criterion: str) -> FrontScores:
         if lacking:
             left_out[method] = f"no whole front on {', '.join(lacking)}"
     ranked = [method for method in context.competitors if method not in left_out]
-    if not (ranked and benchmarks):
-        return FrontScores(pd.DataFrame(), left_out, benchmarks)
+    if not benchmarks:
+        why = "the mean gap over tasks cannot be measured on any benchmark"
+        return FrontScores(pd.DataFrame(), left_out, benchmarks, why)
+    if not ranked:
+        return FrontScores(pd.DataFrame(), left_out, benchmarks, "no method has a whole front")
     fronts = fronts[fronts.index.isin(ranked, level="method")]
     blocks = {}
     for name in benchmarks:
@@ -69,7 +79,7 @@ def front_scores(evidence: Evidence, criterion: str) -> FrontScores:
         blocks[name] = pd.DataFrame({method: box.shares(of_methods[method], criterion) for method in ranked})
     shares = pd.concat(blocks, names=["benchmark", "seed"])
     # A box without an area ranks nobody.
-    return FrontScores(shares.dropna(), left_out, benchmarks)
+    return FrontScores(shares.dropna(), left_out, benchmarks, "one seed" if context.one_seed else "")
 
 
 def ranked_benchmarks(suite: Suite, measured: Sequence[str]) -> list[str]:

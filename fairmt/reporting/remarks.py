@@ -84,7 +84,7 @@ def _left_out(claim: Claim, evidence: Evidence) -> list[str]:
     for name in dict.fromkeys(name for part in claim.parts(context) for name in part.benchmarks):
         if kind in BY_TASK:
             left_out = evidence.left_out(name, reference, criterion)
-            found += [f"left out: {task} on {name}, which {why}" for task, why in left_out.items()]
+            found += [f"left out: {task} on {name}, {why}" for task, why in left_out.items()]
         elif kind in FRONTS and not evidence.has_headline(name, reference, criterion):
             found.append(f"left out: {name}, where a task has too few samples in a group")
     return found
@@ -100,5 +100,8 @@ def _methods_of_fewer_benchmarks(claim: Claim, evidence: Evidence) -> list[str]:
         names = tuple(claim.benchmarks(context, method))
         if len(names) < len(context.benchmarks):
             fewer.setdefault(names, []).append(method)
-    found = [f"only on {', '.join(names)}: {', '.join(methods)}" for names, methods in fewer.items()]
+    found = [
+        f"{'only' if names else 'not'} on {', '.join(names) or 'any benchmark'}: {', '.join(methods)}"
+        for names, methods in fewer.items()
+    ]
     return [*found, f"not in the suite: {', '.join(absent)}"] if absent else found

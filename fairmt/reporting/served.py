@@ -83,6 +83,8 @@ def _levelling_share(
 ) -> pd.Series:
     lost, closed = [], []
     for benchmark in benchmarks:
+        if not evidence.has_gap(benchmark, reference, criterion):
+            continue
         before = _compared_benefits(evidence, benchmark, reference, criterion)
         after = benefits_after(benchmark).reindex_like(before)
         # A method may favour another group than the reference does: that is its gap all the same.
@@ -92,6 +94,8 @@ def _levelling_share(
         # A sum over fewer cells would be another quantity: a NaN stays.
         lost.append(loss.clip(lower=0).groupby("seed").sum(skipna=False))
         closed.append((gap_before - gap_after).clip(lower=0).groupby("seed").sum(skipna=False))
+    if not closed:
+        check_gaps(evidence, benchmarks, reference, criterion)
     total = pd.concat(closed, axis=1, join="inner").sum(axis=1, skipna=False)
     if (total == 0).any():
         raise Untestable(f"{method} does not close any gap in benefit between groups, for at least one seed")

@@ -414,6 +414,7 @@ def test_groups_are_found_among_columns_of_other_things(tmp_path):
     days = pd.date_range("2020-01-01", periods=60).strftime("%Y-%m-%d")
     columns = {"age": ["1-9", "10", "unknown"] * 20, "score": [i / 7 for i in range(60)], "id": range(60)}
     columns["ratio"] = ["inf", "1.0"] * 30
+    columns[""] = [0, 1, 2] * 20
     path = write(tmp_path / "p.csv", day=days, **columns, y=PAIRS, y_pred=PAIRS)
     audit = audit_file(path)
     assert [attribute.name for attribute in audit.attributes] == ["age"]

@@ -241,7 +241,7 @@ def test_tasks_whose_gap_is_within_chance_are_left_out_and_named(tmp_path, kind)
         tmp_path, metrics.assign(value=metrics["value"].mask(chance, 0.5)), make_context(suite), kind=kind
     )
     assert outcome.measured == alone.measured
-    assert "left out: hours on adult, which is no larger than with permuted groups" in outcome.reason
+    assert "left out: hours on adult, whose gap is no larger than with permuted groups" in outcome.reason
 
 
 def test_what_cannot_be_measured_is_left_out_and_named(tmp_path):
@@ -272,7 +272,38 @@ def test_where_every_gap_is_within_chance_nothing_can_be_tested(tmp_path):
         tmp_path, metrics.assign(value=metrics["value"].mask(floors, 0.5)), make_context(suite)
     )
     assert outcome.verdict == UNTESTABLE
-    assert outcome.reason == "no gap of mtl_erm on adult is above the mean of permuted groups"
+    chance = "whose gap is no larger than with permuted groups"
+    assert outcome.reason == (
+        f"no task of adult tells anything about the gap of mtl_erm: hours, {chance}; income, {chance}"
+    )
+    levelling = outcome_of(
+        tmp_path,
+        metrics.assign(value=metrics["value"].mask(floors, 0.5)),
+        make_context(suite),
+        kind="levelling-down",
+    )
+    assert levelling.reason == outcome.reason
+
+
+def test_a_reference_that_diverged_is_not_said_to_have_small_groups(tmp_path):
+    suite = make_suite()
+    metrics = make_metrics(suite)
+    diverged = (metrics["method"] == "mtl_erm") & (metrics["split"] == "test")
+    outcome = outcome_of(tmp_path, metrics.assign(value=metrics["value"].mask(diverged)), make_context(suite))
+    assert outcome.verdict == UNTESTABLE
+    assert outcome.reason.endswith("hours, where no run has a value; income, where no run has a value")
+
+
+def test_levelling_down_is_of_the_benchmarks_that_tell_about_the_gap(tmp_path):
+    suite = make_suite(benchmarks=("adult", "second"))
+    metrics, measure = make_metrics(suite), {"kind": "levelling-down", "at_most": 1.0}
+    chance = (metrics["metric"] == "delta_eo_floor") & (metrics["benchmark"] == "second")
+    metrics = metrics.assign(value=metrics["value"].mask(chance, 0.5))
+    both = outcome_of(tmp_path, metrics, make_context(suite), **measure)
+    alone = make_suite()
+    one = outcome_of(tmp_path, metrics[metrics["benchmark"] == "adult"], make_context(alone), **measure)
+    assert both.measured == one.measured
+    assert "left out: income on second" in both.reason
 
 
 def test_levelling_down_without_a_closed_gap_cannot_be_tested(tmp_path):
@@ -304,6 +335,21 @@ def test_the_front_near_the_reference_is_remarked(tmp_path):
         outcome = outcome_of(tmp_path, metrics, make_context(suite), kind="hypervolume-difference", **measure)
         assert f"of what costs at most 5 % of mtl_erm's utility: {lead} %" in outcome.reason
         assert outcome.verdict == HOLDS
+
+
+def test_near_a_reference_of_negative_utility_is_below_it(tmp_path):
+    """The points are at utilities -.40, -.41 and -.42; 5 % below -.395 are -.41475: the last do not count."""
+    suite, measure = make_suite(), {"reference": "diff_dp", "at_most": None, "at_least": 0.0}
+    effects = {
+        "mtl_erm": (-0.395, 0.2, 0.1, 0.0),
+        "diff_dp": (-0.40, 0.2, 0.1, 0.5),
+        "fairmt_eo": (-0.40, 0.2, 0.08, 0.5),
+    }
+    metrics = make_metrics(suite, noise=0.0, effects=effects)
+    outcome = outcome_of(tmp_path, metrics, make_context(suite), kind="hypervolume-difference", **measure)
+    # In the box from (-.41475, .1) to (-.40, .04) FairMT covers .01 x .02 + .00475 x .06, the penalty
+    # .00475 x .05.
+    assert "of what costs at most 5 % of mtl_erm's utility: 28.0 [28.0, 28.0] %" in outcome.reason
 
 
 def test_a_lead_without_the_benchmark_that_it_owes_most_to_is_remarked(tmp_path):
@@ -391,6 +437,11 @@ def test_the_best_baselines_and_the_lead_over_the_reference_are_remarked(tmp_pat
     outcome = outcome_of(tmp_path, metrics, make_context(suite), **measure)
     count = len(suite.methods) - 1 - len(make_context(suite).controls)
     assert f"the best of {count} baselines, and on how many benchmarks: diff_dp (2)" in outcome.reason
+    fewer = make_suite(
+        benchmarks=("adult", "second"), reduced={"second": {"methods": ("diff_dp", "fairmt_eo")}}
+    )
+    of_fewer = outcome_of(tmp_path, metrics, make_context(fewer), **measure)
+    assert f"the best of {count - 1} to {count} baselines" in of_fewer.reason
     lead = 100 * (EFFECTS["fairmt_eo"][0] - EFFECTS["mtl_erm"][0])
     assert f"over mtl_erm: {lead:.1f} [".replace("-", "−") in outcome.reason
 

@@ -215,6 +215,11 @@ def test_suite(write, tmp_path):
         ("knobs: 1", "knob: 1", "unknown key 'knob'; did you mean 'knobs'"),
         ("[base]", "[bsae]", "benchmarks: unknown benchmark 'bsae'; did you mean 'base'"),
         ("0.01", ".nan", r"selection\.tolerance: expected a finite number, found nan"),
+        (
+            "selection:",
+            "anchors: []\nmissing_rates: {all: [base, more]}\nselection:",
+            "top level: key 'missing_rates' cannot go with key 'anchors'",
+        ),
     ],
 )
 def test_bad_suites_name_file_and_field(write, tmp_path, old, new, message):

@@ -19,6 +19,7 @@ from fairmt.reporting.csv_files import read_csv
 from fairmt.reporting.evidence import Evidence
 from fairmt.reporting.frames import group_table, main_table, task_table
 from fairmt.reporting.layout import BEST, CLOSE, DASH, Cell, Section, escape_latex, latex, markdown, percent
+from fairmt.reporting.legends import DIRECTIONS, filled
 from fairmt.reporting.missing import missing_sections, missing_table
 from fairmt.reporting.overall import overall_sections, overall_table
 from fairmt.reporting.ranks import ranked_benchmarks
@@ -106,6 +107,32 @@ def test_flagged_selection_is_marked_and_never_best():
     assert not cells["ΔEO"].best
     assert printed(section, "fairmt_eo")["ΔEO"].best
     assert not printed(section, "mtl_erm")["ΔEO"].best
+
+
+def test_equal_methods_are_equally_good_with_one_seed_too():
+    suite = make_suite(seeds=1)
+    metrics = make_metrics(suite, effects={"diff_dp": EFFECTS["fairmt_eo"]})
+    rows = [
+        row_of(main_table(Evidence(metrics, make_context(suite))), method=name, criterion="delta_eo")
+        for name in ("diff_dp", "fairmt_eo")
+    ]
+    assert [row["delta_eo_mark"] for row in rows] == [BEST, BEST]
+
+
+def test_a_line_break_in_a_groups_name_breaks_no_table(tmp_path, patched_context):
+    suite = make_suite()
+    metrics = make_metrics(suite)
+    metrics["group"] = metrics["group"].replace("Female", "not\nmale")
+    write_tables(metrics, suite, tmp_path)
+    assert "not male |" in (tmp_path / "groups.md").read_text()
+
+
+def test_an_ablation_names_no_table_that_it_lacks():
+    """Main tables of other suites refer to table `overall`."""
+    suite = make_suite()
+    assert "table overall has the pooled tests" in " ".join(filled((DIRECTIONS,), make_context(suite)))
+    anchors = make_suite(anchors=(ANCHOR,))
+    assert "table overall" not in " ".join(filled((DIRECTIONS,), make_context(anchors)))
 
 
 def test_controls_stand_below_and_are_never_best():
@@ -235,7 +262,6 @@ def test_groups_of_any_name_have_a_column(names, tmp_path, patched_context):
         # The standard error is .004 / sqrt(3).
         ({"published": 0.22, "standard_errors": 5}, "holds"),
         ({"published": 0.22, "standard_errors": 4}, "fails"),
-        ({"benchmark": "elsewhere"}, "cannot be tested here"),
         ({"metric": "no_such_metric"}, "cannot be tested here"),
     ],
 )
@@ -373,7 +399,31 @@ def test_overall_of_one_seed_tests_nothing():
     table = overall_table(Evidence(make_metrics(suite), context))
     assert (table["pairs"] == 30).any()
     assert table[["gap_p", "utility_p", "gap_change_low", "utility_change_high"]].isna().all(axis=None)
-    assert "One seed: changes have neither intervals nor tests." in overall_sections(table, context)[0].notes
+    notes = overall_sections(table, context)[0].notes
+    assert "One seed: changes have neither intervals nor tests." in notes
+    assert notes[0].endswith(": not testable, one seed.")
+    assert table["friedman_p"].isna().all()
+    assert row_of(table, method="fairmt_eo", criterion="delta_eo")["rank"] == 1
+    reduced = dataclasses.replace(suite, seeds=3, reduced={name: {"seeds": 1} for name in suite.benchmarks})
+    again = overall_table(Evidence(make_metrics(suite), make_context(reduced)))
+    pd.testing.assert_frame_equal(again, table)
+
+
+def test_overall_says_why_there_are_no_ranks_and_which_benchmarks_have_no_change():
+    suite = make_suite(benchmarks=("one", "two"))
+    context, metrics = make_context(suite), make_metrics(suite)
+    chance = (metrics["metric"] == "delta_eo_floor") & (metrics["benchmark"] == "two")
+    metrics = metrics.assign(value=metrics["value"].mask(chance, 0.5))
+    section = overall_sections(overall_table(Evidence(metrics, context)), context)[0]
+    (note,) = (note for note in section.notes if note.startswith("No change"))
+    assert note.startswith("No change, of utility either, covers two: the gap of mtl_erm is no larger")
+    unmeasured = (metrics["metric"] == "delta_eo") & (metrics["task"] == "hours")
+    metrics = metrics.assign(value=metrics["value"].mask(unmeasured))
+    section = overall_sections(overall_table(Evidence(metrics, context)), context)[0]
+    assert section.notes[0] == (
+        "Ranks over 0 blocks (benchmark, seed) of no benchmark: not testable, the mean gap over tasks cannot "
+        "be measured on any benchmark."
+    )
 
 
 def test_overall_of_few_pairs_is_not_testable_and_names_who_is_not_ranked():

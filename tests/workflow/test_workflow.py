@@ -163,9 +163,12 @@ def test_prune_deletes_what_no_current_run_refers_to(finished):
     finished.edit("baselines/diff_eodd/method.py", "losses.sum() + self.lam", "losses.sum() + 2 * self.lam")
     stray = finished.folder / "data/prepared/tiny/.DS_Store"
     stray.write_text("a file manager's")
+    own = finished.folder / "data/prepared/tiny/.ipynb_checkpoints"
+    own.mkdir()
     done = finished.run("fairmt", "prune", "tiny")
     assert done.returncode == 0, done.stderr
     assert stray.exists()
+    assert own.exists()
     left = {path.parts[-3] for path in (finished.folder / "results/tiny/runs").glob("tiny/*/*/seed*")}
     assert left == {"mtl_erm", "constant", "oracle"}
 
