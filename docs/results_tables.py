@@ -19,6 +19,7 @@ from fairmt.reporting.evidence import Evidence
 from fairmt.reporting.front_leads import NEAR, hypervolume_difference, near_difference
 from fairmt.reporting.histories import training_curves
 from fairmt.reporting.layout import DASH, bracketed
+from fairmt.reporting.legends import GROUP_AT_TEST
 from fairmt.reporting.measuring import Untestable
 from fairmt.reporting.overall import LEVEL, dagger
 from fairmt.reporting.summary import CRITERIA, SYMBOLS, headline
@@ -79,9 +80,9 @@ def findings() -> str:
             "hardly constrained: that says as much about the rule as about the method.",
             "- Over all knob values, FairMT's lead over a penalty on the same gaps is "
             f"{value['eo-front']} % of the box that the two fronts span for ΔEO, and {value['dp-front']} % "
-            f"for ΔDP. It depends on the box: in that of what costs at most {100 * NEAR:g} % of utility it "
-            f"is {near['delta_eo']} and {near['delta_dp']} %, and of the box that all methods span FairMT "
-            f"and the penalty cover {_covered()} ([all methods](results/open/tables/overall.md)).",
+            f"for ΔDP. It depends on what part of the fronts counts: of what costs at most {100 * NEAR:g} % "
+            f"of utility it is {near['delta_eo']} % for ΔEO and {near['delta_dp']} % for ΔDP. "
+            f"{_among_all(evidence)} ([all methods](results/open/tables/overall.md)).",
             "- The best-served groups' benefit (rates of right predictions, negative errors) changes by "
             f"{value['best-served']} points on average over tasks and labels, the worst-served groups' by "
             f"{value['worst-served']}.",
@@ -92,34 +93,44 @@ def findings() -> str:
 
 
 def _counted(verdicts: pd.DataFrame) -> str:
-    """How many hold, fail and cannot be tested, and how many verdicts are uncertain."""
+    """How many hold and fail, and how those fare that another suite tests."""
+    untestable = verdicts[verdicts["verdict"] == UNTESTABLE]
+    if untestable.empty:
+        return _held(verdicts)
+    suites = untestable["command"].str.partition("SUITE=")[2]
+    suites = suites[suites != "open"]
+    elsewhere = pd.DataFrame([once(_claims(suite)).loc[claim] for claim, suite in suites.items()])
+    return (
+        f"{_held(verdicts)}, and {len(untestable)} cannot be tested there, of which {len(suites)} are on "
+        f"{_listed(dict.fromkeys(suites))}: {_held(elsewhere)}"
+    )
+
+
+def _held(verdicts: pd.DataFrame) -> str:
+    """How many hold and fail, and how many of these verdicts are uncertain."""
     counts, uncertain = verdicts["verdict"].value_counts(), verdicts["uncertain"].sum()
     holding, failing = counts.get(HOLDS, 0), counts.get(FAILS, 0)
-    text = (
+    return (
         f"{holding or 'none'} hold{'s' if holding < 2 else ''} and "
         f"{failing or 'none'} fail{'s' if failing < 2 else ''}, "
         f"{uncertain or 'none'} of them uncertain"
     )
-    untestable = verdicts[verdicts["verdict"] == UNTESTABLE]
-    if untestable.empty:
-        return text
-    suites = untestable["command"].str.partition("SUITE=")[2]
-    elsewhere = suites[suites != "open"]
-    return (
-        f"{text}, and {len(untestable)} cannot be tested there ({len(elsewhere)} of them are on "
-        f"{_listed(dict.fromkeys(elsewhere))})"
-    )
 
 
-def _covered() -> str:
-    """How much of the box of all methods FairMT and the penalty on the same gaps cover, by criterion."""
-    overall = read_csv(RESULTS / "open/tables/overall.csv").set_index(["criterion", "method"])
-    pairs = [
-        " and ".join(f"{100 * overall.loc[(criterion, name), 'hypervolume']:.1f}" for name in names)
-        + f" % ({SYMBOLS[criterion]})"
-        for criterion, *names in LEADS[:2]
-    ]
-    return ", ".join(pairs)
+def _among_all(evidence: Evidence) -> str:
+    """By criterion: how much of the box of all methods is covered, and who is first."""
+    overall, said = read_csv(RESULTS / "open/tables/overall.csv"), []
+    for criterion, *names in LEADS[:2]:
+        ranked = overall[overall["criterion"] == criterion].dropna(subset="rank").set_index("method")
+        covered = " and ".join(f"{100 * ranked.loc[name, 'hypervolume']:.1f}" for name in names)
+        first = ranked["rank"].idxmin()
+        note = ", which needs every test row's group" if first in evidence.context.group_at_test else ""
+        place = ranked["rank"].rank(method="min").loc[names[0]]
+        said.append(
+            f"{covered} % for {SYMBOLS[criterion]} (by average rank FairMT is number {place:.0f} of "
+            f"{len(ranked)} methods; the first is `{first}`{note})"
+        )
+    return f"Of the box that all methods span, FairMT and the penalty cover {', and '.join(said)}"
 
 
 def _part_by_part(claims: pd.DataFrame) -> str:
@@ -158,8 +169,9 @@ def overall_table() -> str:
     for criterion in CRITERIA:
         header += [f"{SYMBOLS[criterion]}, change in %", "utility, points"]
     table = _piped(header, rows)
+    marked = [GROUP_AT_TEST] if evidence.context.group_at_test & set(drawn["method"]) else []
     said = (_tests(everything), _left_out(evidence), _reference_at_their_rate(evidence))
-    return "\n\n".join((table, *said))
+    return "\n\n".join((table, *marked, *said))
 
 
 def _tests(overall: pd.DataFrame) -> str:
