@@ -31,8 +31,8 @@ SELECTION = (
     "utility is shown."
 )
 OVERALL = (
-    "Each method against the suite's reference, pooled over the pairs (benchmark, seed) that both have, of "
-    "benchmarks on which some task's gap tells something.",
+    "Each method against the suite's reference, pooled over the pairs (benchmark, seed) that both have, "
+    "without benchmarks where the gap of every task is no larger than by chance or cannot be measured.",
     "Hypervolume: the area between the front of a method's knob values on the test split and the "
     "reference point, in percent of the benchmark's box, which holds the points of all ranked "
     "methods; the reference point is its corner of lowest utility and highest gap. Mean over "
