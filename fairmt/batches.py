@@ -26,8 +26,9 @@ def strata(sampling: Sampling, y: Mapping[str, Tensor], group: Tensor, size: int
     ----------
     sampling : {"rows", "groups", "tasks"}
         ``rows``: every row as often. ``groups``: every known group as often, whatever its size, and rows of
-        unknown group in proportion. ``tasks``: rows with a label of each task as often, so that no
-        batch lacks a task that has labels; a row with several may come for any of them.
+        unknown group in proportion, rounded to whole rows of a batch: very few are in none. ``tasks``:
+        rows with a label of each task as often, so that no batch lacks a task that has labels; a row with
+        several may come for any of them.
     y : mapping of task name to Tensor
         Visible labels, [N] or [N, size]; NaN where missing.
     group : Tensor, [N], int64

@@ -148,8 +148,15 @@ def _derived(frame: pd.DataFrame, description: Mapping[str, Any], source: Path) 
         attribute: _attribute(frame, spec.get("column", attribute), spec, f"{source}: sensitive.{attribute}")
         for attribute, spec in description["sensitive"].items()
     }
-    taken = {column for spec in tasks.values() for column in spec["columns"]}
-    taken |= {spec["column"] for spec in attributes.values()}
+    labels = {column: task for task, spec in tasks.items() for column in spec["columns"]}
+    for attribute, spec in attributes.items():
+        if (column := spec["column"]) in labels:
+            raise FairMTError(
+                f"{source}: sensitive.{attribute}: expected a column that no task predicts, found "
+                f"{column!r}, a label of task {labels[column]!r}: such a group has no gap given the "
+                "label"
+            )
+    taken = {*labels, *(spec["column"] for spec in attributes.values())}
     taken |= set(description.get("ignore", ()))
     left = frame[[column for column in known if column not in taken]]
     return {

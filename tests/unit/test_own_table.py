@@ -158,6 +158,11 @@ def test_a_variation_extends_it(town):
         ("ignore: [postcode]", "ignore: [postcode, '']", "people.yaml: ignore: unknown column ''"),
         ("[fast, careful]", "[fast, job]", "tasks.marks: expected numbers in several columns.*'job'"),
         ("sex: {}", "pay: {}", "sensitive.pay: expected 2 to 20 different values in column 'pay', found"),
+        (
+            "sex: {}",
+            "hired: {}",
+            "sensitive.hired: .* no task predicts, found 'hired', a label of task 'hired'",
+        ),
         ("sex: {}", "sex: {group: [f]}", "sensitive.sex: unknown key 'group'; did you mean 'groups'"),
         ("sensitive:", "sensitve:", "people.yaml: top level: unknown key 'sensitve'"),
     ],
