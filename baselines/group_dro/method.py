@@ -70,7 +70,8 @@ class GroupDRO(Method):
         """q <- q exp(eta l), normalised.
 
         l is the batch's loss where the cell is present and its running value where it is absent. A cell
-        never seen takes the mean under q, which leaves its weight as it is.
+        never seen takes the mean under q, with which its weight falls slowly: the mean of exponentials, which
+        normalises, is above the exponential of the mean.
 
         Parameters
         ----------

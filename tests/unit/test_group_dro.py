@@ -125,7 +125,7 @@ def test_running_loss_is_an_exponential_mean_from_the_first_value_on():
     assert method.seen.equal(present)
 
 
-def test_a_cell_never_seen_keeps_its_weight():
+def test_a_cell_never_seen_follows_the_mean():
     method = GroupDRO((Task("t", "classification", 2),), ("a", "b"), eta=1.0)
     for losses in ([[1.0, 5.0], [2.0, 0.0]], [[0.3, 0.2], [4.0, 0.0]]):
         before = method.log_q.clone()
