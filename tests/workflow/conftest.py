@@ -37,7 +37,7 @@ selection: {rule: fairest-within-tolerance, tolerance: 0.01}
 # Those of the tiny suite, of tests, and of config/claims.yaml: every command reads every card.
 METHODS = (
     "adv_debias", "constant", "diff_dp", "diff_eodd", "fair_hsic", "fairlearn_eg", "fairmt", "laftr", "lnl",
-    "maxent_arl", "mtl_erm", "oracle",
+    "maxent_arl", "mtl_erm", "oracle", "primal_dual",
 )  # fmt: skip
 
 
