@@ -68,9 +68,10 @@ licences: $(STAMP) ## docs/licences.md: the licences of all that requirements.lo
 clean: ## Delete the suite's runs and evaluations and all prepared data; keeps raw data, tables and figures
 	rm -rf data/prepared results/$(SUITE)/runs results/$(SUITE)/evaluations
 
-# Compiled on all processors, which pip does on one; some packages hold templates that are not Python.
+# Compiled on all processors, which pip does on one, without the packages' own tests; some packages hold templates
+# that are not Python.
 $(STAMP): pyproject.toml requirements.lock
 	$(PYTHON) -m venv $(VENV) || { echo "make: $(PYTHON) -m venv failed; on Debian and Ubuntu: apt install python3-venv"; exit 1; }
 	$(VENV)/bin/python -m pip install --quiet --no-compile --constraint requirements.lock --editable '.[dev]'
-	@$(VENV)/bin/python -m compileall -qq -j 0 $(VENV)/lib || true
+	@$(VENV)/bin/python -m compileall -qq -j 0 -x '/tests/' $(VENV)/lib || true
 	@touch $@
