@@ -153,7 +153,7 @@ def _derived(frame: pd.DataFrame, description: Mapping[str, Any], source: Path) 
         if (column := spec["column"]) in labels:
             raise FairMTError(
                 f"{source}: sensitive.{attribute}: expected a column that no task predicts, found "
-                f"{column!r}, a label of task {labels[column]!r}: groups that are labels have no gap given them"
+                f"{column!r}, a label of task {labels[column]!r}: labels as groups have no gap"
             )
     taken = {*labels, *(spec["column"] for spec in attributes.values())}
     taken |= set(description.get("ignore", ()))
