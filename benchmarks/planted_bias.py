@@ -10,6 +10,7 @@ a Markdown table per benchmark. Trains nothing.
 from __future__ import annotations
 
 import argparse
+import functools
 import tempfile
 from pathlib import Path
 from typing import NamedTuple
@@ -22,11 +23,10 @@ from fairmt.config import read_benchmark, read_suite
 from fairmt.data.datasets.synthetic import fair_optimum
 from fairmt.data.prepared import SPLITS, read_arrays, read_meta
 from fairmt.evaluation import MEAN, evaluate_run
-from fairmt.methods.registry import LEARNING_RATE_FACTOR
 from fairmt.predictions import write_predictions
 from fairmt.results import read_results
 from fairmt.runs import data_digest, prepared_folder
-from fairmt.selection import least_utility, select
+from fairmt.selection import select
 
 SUITE = "planted"
 REFERENCE = "mtl_erm"
@@ -59,21 +59,15 @@ def optimum(benchmark: str, folder: Path) -> pd.DataFrame:
 
 def points(metrics: pd.DataFrame, benchmark: str, attribute: str, tolerance: float) -> list[Point]:
     """The reference at the benchmark's own learning rate, every method as selected, and the optimum."""
-    chosen = select(
-        metrics, reference=OPTIMUM, tolerance=tolerance, criteria=[GAP], attributes={benchmark: attribute}
-    ).set_index("method")
-    methods = [method for method in (*read_suite(SUITE).methods, OPTIMUM) if method in chosen.index]
+    chosen = functools.partial(
+        select, reference=OPTIMUM, tolerance=tolerance, criteria=[GAP], attributes={benchmark: attribute}
+    )
+    at_own_rate = metrics[(metrics["method"] != REFERENCE) | (metrics["knob_value"] == 1)]
+    plain, every = (chosen(rows).set_index("method") for rows in (at_own_rate, metrics))
+    methods = [method for method in (*read_suite(SUITE).methods, OPTIMUM) if method in every.index]
+    rows = [(REFERENCE, plain), *((method, every) for method in methods)]
     columns = ["knob", "knob_value", "within_tolerance"]
-    utilities = metrics[
-        (metrics["split"] == "validation")
-        & (metrics["task"] == MEAN)
-        & (metrics["metric"] == "utility")
-        & (metrics["group"] == "")
-    ]
-    utility = utilities.groupby(["method", "knob_value"])["value"].mean()
-    enough = utility[REFERENCE, 1.0] >= least_utility(utility[OPTIMUM, 0.0], tolerance)
-    plain = Point(REFERENCE, LEARNING_RATE_FACTOR, 1.0, bool(enough))
-    return list(dict.fromkeys([plain, *(Point(method, *chosen.loc[method, columns]) for method in methods)]))
+    return list(dict.fromkeys(Point(method, *picked.loc[method, columns]) for method, picked in rows))
 
 
 def table(benchmark: str, metrics: pd.DataFrame, tolerance: float) -> pd.DataFrame:

@@ -96,7 +96,8 @@ def audit_file(
             )
             for task in columns
         ]
-        used = {name for task in columns for name in (*task.labels, *task.predictions)}
+        # A column without a name is a row's number, as pandas writes it.
+        used = {"", *(name for task in columns for name in (*task.labels, *task.predictions))}
         chosen = [named_group(text, names) for text in groups] or find_groups(table, used)
         attributes = [read_attribute(table, attribute) for attribute in dict.fromkeys(chosen)]
     except FairMTError as error:
@@ -110,7 +111,7 @@ def audit_file(
         rows=table.num_rows,
         tasks=predicted,
         attributes=attributes,
-        unused=[name for name in names if name and name not in used],
+        unused=[name for name in names if name not in used],
         findings=[*findings, *over_tasks(findings)],
     )
 

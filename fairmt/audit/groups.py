@@ -64,8 +64,7 @@ def find_groups(table: pa.Table, used: Collection[str]) -> list[tuple[str, ...]]
     FairMTError
         If there is none.
     """
-    # A column without a name is a row's number, as pandas writes it.
-    free = [name for name in table.column_names if name and name not in used]
+    free = [name for name in table.column_names if name not in used]
     found: list[tuple[str, ...]] = [(name,) for name in free if _looks_like_groups(table, name)]
     if not found:
         others = ", ".join(f"{name} ({_described(table, name)})" for name in free)

@@ -58,13 +58,17 @@ def _of_criterion(evidence: Evidence, criterion: str) -> pd.DataFrame:
     scores = front_scores(evidence, criterion)
     ranking = scores.ranking
     ranks = dict(zip(scores.shares.columns, ranking.ranks, strict=True))
+    context = evidence.context
+    untold = [
+        name for name in context.benchmarks if not evidence.has_gap(name, context.suite.reference, criterion)
+    ]
     rows = []
-    for method in evidence.context.competitors:
+    for method in context.competitors:
         shares = scores.shares.get(method, pd.Series(dtype=float))
         n = shares.index.get_level_values("benchmark").nunique() if len(shares) else 0
         # Only the seeds that every benchmark has: a mean over fewer would be another quantity.
         by_seed = shares.groupby("seed").mean()[shares.groupby("seed").size() == n] if n else shares
-        comparison, unpaired, untold = _against_reference(evidence, method, criterion)
+        comparison, unpaired = _against_reference(evidence, method, criterion)
         rows.append(
             {
                 "criterion": criterion,
@@ -90,21 +94,16 @@ def _of_criterion(evidence: Evidence, criterion: str) -> pd.DataFrame:
     return table.sort_values("rank", kind="stable")
 
 
-def _against_reference(
-    evidence: Evidence, method: str, criterion: str
-) -> tuple[dict[str, Any], list[str], list[str]]:
+def _against_reference(evidence: Evidence, method: str, criterion: str) -> tuple[dict[str, Any], list[str]]:
     """Pooled comparison on the benchmarks where both have results and some task tells about the gap.
 
-    With it, per benchmark, the pairs (benchmark, seed) without a value, as of a run that diverged; and the
-    benchmarks of both where no task tells anything.
+    With it, per benchmark, the pairs (benchmark, seed) without a value, as of a run that diverged.
     """
     reference = evidence.context.suite.reference
-    changes, gaps, utilities, unpaired, untold = [], [], [], [], []
+    changes, gaps, utilities, unpaired = [], [], [], []
     for name in evidence.context.benchmarks:
         change = task_changes(evidence, name, method, reference, criterion, criterion)
-        if not evidence.has_gap(name, reference, criterion):
-            untold += [name] if name in evidence.benchmarks_of(method) else []
-        elif change.isna().any():
+        if change.isna().any() and evidence.has_gap(name, reference, criterion):
             unpaired.append(f"{change.isna().sum()} pairs of {name}")
         change = change.dropna()
         if change.empty:
@@ -134,7 +133,7 @@ def _against_reference(
         # Benchmarks are no seeds: several are about the same data, and say the same.
         bounds = (f"{name}_change_{end}" for name in ("gap", "utility") for end in ("low", "high"))
         comparison |= dict.fromkeys(bounds, np.nan)
-    return comparison, unpaired, untold
+    return comparison, unpaired
 
 
 def _interval(name: str, interval: tuple[float, float, float, int]) -> dict[str, float]:
@@ -166,10 +165,9 @@ def _section(block: pd.DataFrame, criterion: str, context: Context) -> Section:
         f"Changes are without {pairs}, of which a value is missing: {', '.join(methods)}."
         for pairs, methods in unpaired
     ]
-    untold = dict.fromkeys(name for names in block["untold"] if names for name in names.split(", "))
-    if untold:
+    if first["untold"]:
         notes.append(
-            f"No change, of utility either, covers {', '.join(untold)}: the gap of {reference} is no larger "
+            f"No change, of utility either, covers {first['untold']}: the gap of {reference} is no larger "
             "than by chance in every task, or a group has too few samples."
         )
     return Section(f"Utility and {symbol} against {reference}", header, rows, notes=notes)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -34,15 +33,12 @@ class FrontScores(NamedTuple):
     shares: pd.DataFrame
     left_out: dict[str, str]
     benchmarks: list[str]
-    untestable: str = ""
+    untestable: str
 
     @property
     def ranking(self) -> Ranking:
         """Ranks of the methods, with (benchmark, seed) as blocks."""
-        ranking = rank_methods(self.shares.to_numpy())
-        if not self.untestable:
-            return ranking
-        return ranking._replace(p_value=math.nan, critical_difference=math.nan, reason=self.untestable)
+        return rank_methods(self.shares.to_numpy(), untestable=self.untestable)
 
 
 @functools.lru_cache(maxsize=2)

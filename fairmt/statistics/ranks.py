@@ -34,7 +34,9 @@ class Ranking(NamedTuple):
     reason: str
 
 
-def rank_methods(scores: np.ndarray, *, alpha: float = 0.05, n_blocks: int = N_PAIRS) -> Ranking:
+def rank_methods(
+    scores: np.ndarray, *, alpha: float = 0.05, n_blocks: int = N_PAIRS, untestable: str = ""
+) -> Ranking:
     """Rank methods within every block, where higher scores are better.
 
     Parameters
@@ -46,6 +48,8 @@ def rank_methods(scores: np.ndarray, *, alpha: float = 0.05, n_blocks: int = N_P
         quantile over sqrt(2).
     n_blocks : int
         Fewest blocks that are tested.
+    untestable : str
+        Why they are not, whatever the scores; may be empty.
 
     References
     ----------
@@ -58,7 +62,7 @@ def rank_methods(scores: np.ndarray, *, alpha: float = 0.05, n_blocks: int = N_P
     """
     scores = np.asarray(scores, dtype=np.float64)
     n, k = scores.shape
-    reason = _untestable(scores, n_blocks)
+    reason = untestable or _untestable(scores, n_blocks)
     if not n or not k or np.isnan(scores).any():
         return Ranking(np.full(k, math.nan), math.nan, math.nan, n, reason)
     from scipy.stats import friedmanchisquare, rankdata

@@ -267,21 +267,14 @@ def test_what_cannot_be_measured_is_left_out_and_named(tmp_path):
 def test_where_every_gap_is_within_chance_nothing_can_be_tested(tmp_path):
     suite = make_suite()
     metrics = make_metrics(suite)
-    floors = metrics["metric"] == "delta_eo_floor"
-    outcome = outcome_of(
-        tmp_path, metrics.assign(value=metrics["value"].mask(floors, 0.5)), make_context(suite)
-    )
+    metrics = metrics.assign(value=metrics["value"].mask(metrics["metric"] == "delta_eo_floor", 0.5))
+    outcome = outcome_of(tmp_path, metrics, make_context(suite))
     assert outcome.verdict == UNTESTABLE
     chance = "whose gap is no larger than with permuted groups"
     assert outcome.reason == (
         f"no task of adult tells anything about the gap of mtl_erm: hours, {chance}; income, {chance}"
     )
-    levelling = outcome_of(
-        tmp_path,
-        metrics.assign(value=metrics["value"].mask(floors, 0.5)),
-        make_context(suite),
-        kind="levelling-down",
-    )
+    levelling = outcome_of(tmp_path, metrics, make_context(suite), kind="levelling-down")
     assert levelling.reason == outcome.reason
 
 
