@@ -169,11 +169,12 @@ def test_backbone_without_its_library_says_what_to_install(monkeypatch):
         trunk_of(BACKBONE)
 
 
-def test_backbone_takes_network_and_width_from_the_library(monkeypatch):
+def test_backbone_takes_its_network_from_the_library_and_measures_its_width(monkeypatch):
     class Network(nn.Module):
-        num_features = 3
+        num_features = 5  # before a last layer that stays when the classifier goes, as in MobileNetV3
 
         def forward(self, x):
+            assert x.shape[-1] == 32, "Input height (16) doesn't match model (32)"
             return x.mean((2, 3))
 
     def create_model(name, pretrained, num_classes):
@@ -183,6 +184,10 @@ def test_backbone_takes_network_and_width_from_the_library(monkeypatch):
         return Network()
 
     monkeypatch.setitem(sys.modules, "timm", types.SimpleNamespace(create_model=create_model))
-    assert trunk_of(BACKBONE)(images()).shape == (12, 3)
+    trunk = trunk_of(BACKBONE)
+    assert all(module.training for module in trunk.modules())
+    assert trunk(images()).shape == (12, 3)
+    with pytest.raises(FairMTError, match=r"'tiny' does not take images of 16 x 16.*doesn't match model"):
+        trunk_of(BACKBONE, (3, 16, 16))
     with pytest.raises(FairMTError, match=r"model\.name: timm has no network 'big': Unknown model"):
         trunk_of(BACKBONE | {"name": "big"})
