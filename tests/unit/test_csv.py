@@ -56,6 +56,7 @@ def test_other_delimiters_quotes_line_ends_and_a_byte_order_mark(tmp_path):
         ("a,b\n1,2\n3", "line 3: expected 2 values, found 1; is the file cut short"),
         ("a,b\n1,2,3\n", "line 2: expected 2 values, found 3"),
         ('a,b\n1,"never closed\n', "not valid CSV: unexpected end of data; is the file cut short"),
+        ('a,b\n1,"' + "x\n" * 70_000, r"field larger than field limit \(131072\); does a quote not end"),
         ("a,b\n", "expected rows below the header"),
         ("", "line 1: expected names of columns"),
         ("a;b\n1;2\n", "line 1: expected names of columns separated by ',', found 2 lines with 1 columns"),

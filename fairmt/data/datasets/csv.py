@@ -135,9 +135,8 @@ def _rows(text: str, delimiter: str, path: Path) -> list[list[str]]:
                 )
             rows.append(row)
     except csv.Error as error:
-        raise FairMTError(
-            f"{path}: line {reader.line_num}: not valid CSV: {error}; is the file cut short?"
-        ) from None
+        guess = "does a quote not end" if "field limit" in str(error) else "is the file cut short"
+        raise FairMTError(f"{path}: line {reader.line_num}: not valid CSV: {error}; {guess}?") from None
     if not rows or len(rows[0]) < 2:
         raise FairMTError(
             f"{path}: line 1: expected names of columns separated by {delimiter!r}, found {len(rows)} lines "
