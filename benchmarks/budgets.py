@@ -1,0 +1,100 @@
+"""Which budget multi-task ERM asks for on validation: numbers of steps by learning rates.
+
+    python benchmarks/budgets.py compas-race-mcar50 compas-sex-mcar50 --steps 150 300 600 1200
+
+Trains multi-task ERM with every number of steps at every rate, and prints the mean over tasks of its
+validation utility, with the difference from the best budget: over the benchmarks and seeds, paired, with
+its standard error. Last comes the shortest budget, at its best rate, that is within one standard error of
+the best. The test split is not looked at. Data must be fetched; prints Markdown.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import logging
+import os
+import sys
+import tempfile
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
+import pandas as pd
+import torch
+from tabulate import tabulate
+
+from fairmt.cli import main as fairmt
+from fairmt.evaluation import MEAN, evaluate_run
+from fairmt.methods.registry import load_method
+from fairmt.single import identify
+from fairmt.training import Job, train
+
+METHOD = "mtl_erm"
+PLAIN = 1.0
+"""The knob value of multi-task ERM that leaves the learning rate alone."""
+
+
+def utility(benchmark: str, seed: int, steps: int, rate: float) -> float:
+    """Validation utility, mean over tasks, of one run; the benchmark's own steps and rate do not count."""
+    torch.set_num_threads(1)
+    logging.disable()
+    one = identify(benchmark, METHOD, PLAIN, seed, None)
+    training = one.config["training"] | {"steps": steps, "learning_rate": rate}
+    job = Job(
+        benchmark=benchmark,
+        config=one.config | {"training": training},
+        method=load_method(one.card),
+        params=one.card.method_params(PLAIN),
+        learning_rate_factor=one.card.learning_rate_factor(PLAIN),
+        seed=seed,
+        identity=one.identity,
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        train(job, one.prepared, Path(folder), device="cpu")
+        metrics = evaluate_run(Path(folder) / "predictions.parquet", one.prepared)
+    validation = metrics[(metrics["split"] == "validation") & (metrics["attribute"] == "")]
+    of_mean = validation[(validation["task"] == MEAN) & (validation["metric"] == "utility")]
+    return of_mean["value"].item()
+
+
+def compare(utilities: pd.DataFrame) -> pd.DataFrame:
+    """Each budget beside the best one: a column per budget, a row per pair (benchmark, seed)."""
+    best = utilities.mean().idxmax()
+    differences = utilities.sub(utilities[best], axis=0)
+    return pd.DataFrame(
+        {"utility": utilities.mean(), "difference": differences.mean(), "standard error": differences.sem()}
+    )
+
+
+def shortest(budgets: pd.DataFrame) -> tuple[int, float]:
+    """Steps and rate of the shortest budget that is within one standard error of the best."""
+    near = budgets[budgets["difference"] >= -budgets["standard error"]]
+    steps = near.index.get_level_values("steps").min()
+    return near.xs(steps, drop_level=False)["utility"].idxmax()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("benchmarks", nargs="+")
+    parser.add_argument("--steps", nargs="+", type=int, required=True)
+    parser.add_argument("--rates", nargs="+", type=float, default=[6.25e-5, 1.25e-4, 2.5e-4, 5e-4, 1e-3])
+    parser.add_argument("--seeds", type=int, default=4)
+    options = parser.parse_args()
+    for benchmark in options.benchmarks:
+        if fairmt(["prepare", benchmark]) != 0:
+            sys.exit(1)
+    jobs = list(itertools.product(options.benchmarks, range(options.seeds), options.steps, options.rates))
+    with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
+        found = list(pool.map(utility, *zip(*jobs, strict=True)))
+    frame = pd.DataFrame(jobs, columns=["benchmark", "seed", "steps", "rate"]).assign(utility=found)
+    budgets = compare(frame.pivot(index=["benchmark", "seed"], columns=["steps", "rate"], values="utility"))
+    steps, rate = shortest(budgets)
+    print(f"\n{', '.join(options.benchmarks)}; {options.seeds} seeds\n")
+    digits = ("d", "g", ".4f", ".4f", ".4f")
+    print(tabulate(budgets.reset_index(), "keys", "pipe", floatfmt=digits, showindex=False))
+    print(f"\nThe shortest within one standard error of the best: {steps} steps at {rate:g}.")
+
+
+if __name__ == "__main__":
+    main()
