@@ -17,22 +17,19 @@ import os
 import sys
 import tempfile
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
 
 import pandas as pd
 import torch
+from simple_models import METHOD, PLAIN
 from tabulate import tabulate
 
 from fairmt.cli import main as fairmt
 from fairmt.evaluation import MEAN, evaluate_run
-from fairmt.methods.registry import load_method
 from fairmt.single import identify
-from fairmt.training import Job, train
-
-METHOD = "mtl_erm"
-PLAIN = 1.0
-"""The knob value of multi-task ERM that leaves the learning rate alone."""
+from fairmt.training import train
 
 
 def utility(benchmark: str, seed: int, steps: int, rate: float) -> float:
@@ -41,15 +38,7 @@ def utility(benchmark: str, seed: int, steps: int, rate: float) -> float:
     logging.disable()
     one = identify(benchmark, METHOD, PLAIN, seed, None)
     training = one.config["training"] | {"steps": steps, "learning_rate": rate}
-    job = Job(
-        benchmark=benchmark,
-        config=one.config | {"training": training},
-        method=load_method(one.card),
-        params=one.card.method_params(PLAIN),
-        learning_rate_factor=one.card.learning_rate_factor(PLAIN),
-        seed=seed,
-        identity=one.identity,
-    )
+    job = replace(one, config=one.config | {"training": training}).job()
     with tempfile.TemporaryDirectory() as folder:
         train(job, one.prepared, Path(folder), device="cpu")
         metrics = evaluate_run(Path(folder) / "predictions.parquet", one.prepared)

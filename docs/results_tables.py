@@ -9,7 +9,6 @@ from pathlib import Path
 import pandas as pd
 from tabulate import tabulate
 
-from fairmt.config import read_suite
 from fairmt.reporting.ablation import FULL
 from fairmt.reporting.claims import FAILS, HOLDS, UNTESTABLE, claims_section, once
 from fairmt.reporting.context import read_context
@@ -53,7 +52,7 @@ SUITES = ("open", "ablation", "missing", "planted", "quick-all", "restricted", "
 
 def findings() -> str:
     """What suite `open` says of the paper's main claims: a table of both gaps, and what is not about one."""
-    suite, verdicts = read_suite("open"), once(_claims("open"))
+    suite, verdicts = _evidence().context.suite, once(_claims("open"))
     own = verdicts["source"] == "reconstruction"
     served = [_measured(verdicts, claim) for claim in ("best-served", "worst-served")]
     parts = once(_claims("ablation")).loc[list(PARTS)]
@@ -79,7 +78,8 @@ def findings() -> str:
 
 def _gaps_table(verdicts: pd.DataFrame) -> str:
     """Markdown of what FairMT does to either gap: a column per gap."""
-    suite, evidence = read_suite("open"), _evidence()
+    evidence = _evidence()
+    suite = evidence.context.suite
     limit, count = f"{100 * suite.selection['tolerance']:g} %", len(suite.benchmarks)
     rows = {
         f"Change with the fairest knob value within {limit} of plain multi-task learning's utility, in %; "
@@ -139,7 +139,7 @@ def _held(verdicts: pd.DataFrame) -> str:
 
 def _place(criterion: str, method: str) -> str:
     """A method's place by average rank on suite `open`, and the first one's name."""
-    overall = read_csv(RESULTS / "open/tables/overall.csv")
+    overall = _overall()
     ranks = overall[overall["criterion"] == criterion].dropna(subset="rank").set_index("method")["rank"]
     place, first = ranks.rank(method="min")[method], ranks.idxmin()
     note = ", which needs every test row's group" if first in _evidence().context.group_at_test else ""
@@ -163,7 +163,7 @@ def _near(criterion: str, method: str, penalty: str) -> str:
 
 def overall_table() -> str:
     """Markdown of the methods that the figures draw, against the reference, and what tests say of all."""
-    evidence, everything = _evidence(), read_csv(RESULTS / "open/tables/overall.csv")
+    evidence, everything = _evidence(), _overall()
     drawn = everything[everything["method"].isin(drawn_methods(evidence))]
     rows = []
     for method, own in drawn.groupby("method", sort=False):
@@ -417,6 +417,11 @@ def _marked(mean: float, low: float, high: float) -> str:
 def _evidence() -> Evidence:
     suite, metrics, _ = read_results("open")
     return Evidence(metrics, read_context(suite))
+
+
+@functools.cache
+def _overall() -> pd.DataFrame:
+    return read_csv(RESULTS / "open/tables/overall.csv")
 
 
 @functools.cache

@@ -320,22 +320,13 @@ def _train(options: argparse.Namespace) -> None:
     from fairmt.deterministic import deterministic_if_asked
     from fairmt.gpus import lock_folder, one_gpu
     from fairmt.integrity import check_prepared
-    from fairmt.methods.registry import load_method
     from fairmt.single import identify
-    from fairmt.training import Job, train
+    from fairmt.training import train
 
     check_device(options.device)
     torch.set_num_threads(options.threads)
     one = identify(options.benchmark, options.method, options.knob, options.seed, options.expect_hash)
-    job = Job(
-        benchmark=one.benchmark,
-        config=one.config,
-        method=load_method(one.card),
-        params=one.card.method_params(one.knob_value),
-        learning_rate_factor=one.card.learning_rate_factor(one.knob_value),
-        seed=one.seed,
-        identity=one.identity,
-    )
+    job = one.job()
     check_prepared(one.prepared, solution=False)
     make_folder(options.out)
     try:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fairmt.config import read_benchmark
 from fairmt.errors import FairMTError
 from fairmt.methods.registry import Card, get_card
 from fairmt.runs import data_digest, method_code, prepared_folder, run_hash, trunk_code
+
+if TYPE_CHECKING:
+    from fairmt.training import Job
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,21 @@ class SingleRun:
             "hash8": self.hash8,
             "seed": self.seed,
         }
+
+    def job(self) -> Job:
+        """What `fairmt.training.train` takes. Imports PyTorch, which looking a run up does not."""
+        from fairmt.methods.registry import load_method
+        from fairmt.training import Job
+
+        return Job(
+            benchmark=self.benchmark,
+            config=self.config,
+            method=load_method(self.card),
+            params=self.card.method_params(self.knob_value),
+            learning_rate_factor=self.card.learning_rate_factor(self.knob_value),
+            seed=self.seed,
+            identity=self.identity,
+        )
 
 
 def identify(
