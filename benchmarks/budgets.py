@@ -33,11 +33,16 @@ from fairmt.training import train
 
 
 def utility(benchmark: str, seed: int, steps: int, rate: float) -> float:
-    """Validation utility, mean over tasks, of one run; the benchmark's own steps and rate do not count."""
+    """Validation utility, mean over tasks, of one run; the benchmark's own steps and rate do not count.
+
+    A learning rate that decays does so after the same share of the steps as in the benchmark's budget.
+    """
     torch.set_num_threads(1)
     logging.disable()
     one = identify(benchmark, METHOD, PLAIN, seed, None)
     training = one.config["training"] | {"steps": steps, "learning_rate": rate}
+    if "decay_every" in training:
+        training["decay_every"] = training["decay_every"] * steps // one.config["training"]["steps"]
     job = replace(one, config=one.config | {"training": training}).job()
     with tempfile.TemporaryDirectory() as folder:
         train(job, one.prepared, Path(folder), device="cpu")
@@ -70,6 +75,8 @@ def main() -> None:
     parser.add_argument("--rates", nargs="+", type=float, default=[6.25e-5, 1.25e-4, 2.5e-4, 5e-4, 1e-3])
     parser.add_argument("--seeds", type=int, default=4)
     options = parser.parse_args()
+    if len(options.benchmarks) * options.seeds < 2:
+        parser.error("--seeds: expected at least 2 for one benchmark, as a standard error needs two runs")
     for benchmark in options.benchmarks:
         if fairmt(["prepare", benchmark]) != 0:
             sys.exit(1)
