@@ -87,9 +87,9 @@ def main() -> None:
     budgets = compare(frame.pivot(index=["benchmark", "seed"], columns=["steps", "rate"], values="utility"))
     steps, rate = shortest(budgets)
     print(f"\n{', '.join(options.benchmarks)}; {options.seeds} seeds\n")
-    rows = [(*budget, *numbers) for budget, numbers in zip(budgets.index, budgets.to_numpy(), strict=True)]
-    header = ["steps", "rate", *budgets.columns]
-    print(tabulate(rows, header, "pipe", floatfmt=("d", ".2e", ".4f", ".4f", ".4f")))
+    table = budgets.reset_index()
+    rows = table.itertuples(index=False, name=None)
+    print(tabulate(rows, list(table.columns), "pipe", floatfmt=("d", ".2e", ".4f", ".4f", ".4f")))
     print(f"\nThe shortest within one standard error of the best: {steps} steps at {rate:g}.")
 
 
