@@ -29,7 +29,7 @@ from tabulate import tabulate
 from fairmt.cli import main as fairmt
 from fairmt.evaluation import MEAN, evaluate_run
 from fairmt.single import identify
-from fairmt.training import train
+from fairmt.training import Job, train
 
 
 def utility(benchmark: str, seed: int, steps: int, rate: float) -> float:
@@ -37,16 +37,20 @@ def utility(benchmark: str, seed: int, steps: int, rate: float) -> float:
 
     A learning rate that decays does so after the same share of the steps as in the benchmark's budget.
     """
-    torch.set_num_threads(1)
-    logging.disable()
     one = identify(benchmark, METHOD, PLAIN, seed, None)
     training = one.config["training"] | {"steps": steps, "learning_rate": rate}
     if "decay_every" in training:
         training["decay_every"] = training["decay_every"] * steps // one.config["training"]["steps"]
-    job = replace(one, config=one.config | {"training": training}).job()
+    return validation_utility(replace(one, config=one.config | {"training": training}).job(), one.prepared)
+
+
+def validation_utility(job: Job, prepared: Path) -> float:
+    """Mean over tasks of what the job's model reaches on the validation split."""
+    torch.set_num_threads(1)
+    logging.disable()
     with tempfile.TemporaryDirectory() as folder:
-        train(job, one.prepared, Path(folder), device="cpu")
-        metrics = evaluate_run(Path(folder) / "predictions.parquet", one.prepared)
+        train(job, prepared, Path(folder), device="cpu")
+        metrics = evaluate_run(Path(folder) / "predictions.parquet", prepared)
     validation = metrics[(metrics["split"] == "validation") & (metrics["attribute"] == "")]
     of_mean = validation[(validation["task"] == MEAN) & (validation["metric"] == "utility")]
     return of_mean["value"].item()
