@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 from tabulate import tabulate
 
+from fairmt.methods.registry import get_card
 from fairmt.reporting.ablation import FULL
 from fairmt.reporting.claims import FAILS, HOLDS, UNTESTABLE, claims_section, once
 from fairmt.reporting.context import read_context
@@ -38,8 +39,9 @@ LEADS = (
     ("delta_dp", "fairmt_dp", "wb_fair"),
 )
 """Criterion, method, and whose front its own is compared with."""
-FRONTS = {"fairmt_eo": (0.1, 0.5, 0.9), "diff_eodd": (0.01, 0.1, 1.0)}
-"""Two methods with the knob values that they have on every benchmark."""
+FRONTS = ("fairmt_eo", "diff_eodd")
+COMMON = 3
+"""Knob values that a method has on every benchmark of suite `open`: the least number on any of them."""
 PARTS = {
     "head-aware": "that a head-aware direction beats a head-blind one",
     "asymmetric": "that asymmetric constraints beat symmetric ones",
@@ -325,6 +327,7 @@ def fronts_table() -> str:
     """
     evidence, table = _evidence(), []
     context, suite = evidence.context, evidence.context.suite
+    cards = [get_card(method) for method in FRONTS]
     rows = evidence.rows(split="test", metric=("utility", "delta_eo"), method=[*FRONTS, suite.reference])
     rows = headline(rows, context)
     for benchmark in context.benchmarks:
@@ -333,18 +336,18 @@ def fronts_table() -> str:
         gaps = _by_run(own[(own["metric"] == "delta_eo") & ~own["task"].isin(["mean", *nothing])])
         utilities = _by_run(own[(own["metric"] == "utility") & (own["task"] == "mean")])
         cells = [benchmark]
-        for method, values in FRONTS.items():
-            for value in values:
+        for card in cards:
+            for value in card.chosen_knob_values(COMMON):
                 gap, utility = (
                     mean_relative_change(
-                        wide.loc[method, value].mean(), wide.loc[suite.reference, 1.0].mean()
+                        wide.loc[card.name, value].mean(), wide.loc[suite.reference, 1.0].mean()
                     )
                     for wide in (gaps, utilities)
                 )
                 cells.append(f"{bracketed(float(gap))} ({bracketed(float(utility))})")
         table.append(cells)
-    header = ["Benchmark", *(f"eps {value:g}" for value in FRONTS["fairmt_eo"])]
-    header += [f"lam {value:g}" for value in FRONTS["diff_eodd"]]
+    header = ["Benchmark"]
+    header += [f"{card.knob} {value:g}" for card in cards for value in card.chosen_knob_values(COMMON)]
     return _piped(header, table)
 
 
