@@ -40,6 +40,7 @@ LEADS = (
 )
 """Criterion, method, and whose front its own is compared with."""
 FRONTS = ("fairmt_eo", "diff_eodd")
+"""Methods of which a table has the change of ΔEO and utility at each of `COMMON` knob values."""
 COMMON = 3
 """Knob values that a method has on every benchmark of suite `open`: the least number on any of them."""
 PARTS = {
