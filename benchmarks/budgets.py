@@ -11,25 +11,14 @@ the best. The test split is not looked at. Data must be fetched; prints Markdown
 from __future__ import annotations
 
 import argparse
-import itertools
-import logging
-import os
-import sys
-import tempfile
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
-from multiprocessing import get_context
-from pathlib import Path
 
 import pandas as pd
-import torch
 from simple_models import METHOD, PLAIN
 from tabulate import tabulate
+from validation import utilities, validation_utility
 
-from fairmt.cli import main as fairmt
-from fairmt.evaluation import MEAN, evaluate_run
 from fairmt.single import identify
-from fairmt.training import Job, train
 
 
 def utility(benchmark: str, seed: int, steps: int, rate: float) -> float:
@@ -44,24 +33,12 @@ def utility(benchmark: str, seed: int, steps: int, rate: float) -> float:
     return validation_utility(replace(one, config=one.config | {"training": training}).job(), one.prepared)
 
 
-def validation_utility(job: Job, prepared: Path) -> float:
-    """Mean over tasks of what the job's model reaches on the validation split."""
-    torch.set_num_threads(1)
-    logging.disable()
-    with tempfile.TemporaryDirectory() as folder:
-        train(job, prepared, Path(folder), device="cpu")
-        metrics = evaluate_run(Path(folder) / "predictions.parquet", prepared)
-    validation = metrics[(metrics["split"] == "validation") & (metrics["attribute"] == "")]
-    of_mean = validation[(validation["task"] == MEAN) & (validation["metric"] == "utility")]
-    return of_mean["value"].item()
-
-
-def compare(utilities: pd.DataFrame) -> pd.DataFrame:
+def compare(by_budget: pd.DataFrame) -> pd.DataFrame:
     """Each budget beside the best one: a column per budget, a row per pair (benchmark, seed)."""
-    best = utilities.mean().idxmax()
-    differences = utilities.sub(utilities[best], axis=0)
+    best = by_budget.mean().idxmax()
+    differences = by_budget.sub(by_budget[best], axis=0)
     return pd.DataFrame(
-        {"utility": utilities.mean(), "difference": differences.mean(), "standard error": differences.sem()}
+        {"utility": by_budget.mean(), "difference": differences.mean(), "standard error": differences.sem()}
     )
 
 
@@ -81,13 +58,13 @@ def main() -> None:
     options = parser.parse_args()
     if len(options.benchmarks) * options.seeds < 2:
         parser.error("--seeds: expected at least 2 for one benchmark, as a standard error needs two runs")
-    for benchmark in options.benchmarks:
-        if fairmt(["prepare", benchmark]) != 0:
-            sys.exit(1)
-    jobs = list(itertools.product(options.benchmarks, range(options.seeds), options.steps, options.rates))
-    with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
-        found = list(pool.map(utility, *zip(*jobs, strict=True)))
-    frame = pd.DataFrame(jobs, columns=["benchmark", "seed", "steps", "rate"]).assign(utility=found)
+    frame = utilities(
+        utility,
+        options.benchmarks,
+        seed=range(options.seeds),
+        steps=options.steps,
+        rate=options.rates,
+    )
     budgets = compare(frame.pivot(index=["benchmark", "seed"], columns=["steps", "rate"], values="utility"))
     steps, rate = shortest(budgets)
     print(f"\n{', '.join(options.benchmarks)}; {options.seeds} seeds\n")

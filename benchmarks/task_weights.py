@@ -11,18 +11,12 @@ error. The test split is not looked at. Data must be fetched; prints Markdown.
 from __future__ import annotations
 
 import argparse
-import itertools
-import os
-import sys
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
-from multiprocessing import get_context
 
 import pandas as pd
-from budgets import validation_utility
 from tabulate import tabulate
+from validation import utilities, validation_utility
 
-from fairmt.cli import main as fairmt
 from fairmt.single import identify
 
 METHOD = "fairmt_eo"
@@ -36,10 +30,10 @@ def utility(benchmark: str, seed: int, rho: float) -> float:
     return validation_utility(replace(job, params={**job.params, **UNCONSTRAINED, "rho": rho}), one.prepared)
 
 
-def describe(utilities: pd.DataFrame) -> list[str]:
+def describe(by_rho: pd.DataFrame) -> list[str]:
     """Cells of one benchmark: utility at rho = 0, and changes from it; a column per rho, a row per seed."""
-    plain = utilities[0.0]
-    changes = 100 * utilities.drop(columns=0.0).sub(plain, axis=0).div(plain, axis=0)
+    plain = by_rho[0.0]
+    changes = 100 * by_rho.drop(columns=0.0).sub(plain, axis=0).div(plain, axis=0)
     return [f"{plain.mean():.4f}", *(f"{c.mean():+.1f} ± {c.sem():.1f}" for _, c in changes.items())]
 
 
@@ -51,14 +45,8 @@ def main() -> None:
     options = parser.parse_args()
     if options.seeds < 2:
         parser.error("--seeds: expected at least 2, as a standard error needs two runs")
-    for benchmark in options.benchmarks:
-        if fairmt(["prepare", benchmark]) != 0:
-            sys.exit(1)
     shares = sorted({0.0, *options.rho})
-    jobs = list(itertools.product(options.benchmarks, range(options.seeds), shares))
-    with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
-        found = list(pool.map(utility, *zip(*jobs, strict=True)))
-    frame = pd.DataFrame(jobs, columns=["benchmark", "seed", "rho"]).assign(utility=found)
+    frame = utilities(utility, options.benchmarks, seed=range(options.seeds), rho=shares)
     rows = [
         [benchmark, *describe(block.pivot(index="seed", columns="rho", values="utility"))]
         for benchmark, block in frame.groupby("benchmark", sort=False)

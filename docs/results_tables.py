@@ -40,9 +40,7 @@ LEADS = (
 )
 """Criterion, method, and whose front its own is compared with."""
 FRONTS = ("fairmt_eo", "diff_eodd")
-"""Methods of which a table has the change of ΔEO and utility at each of `COMMON` knob values."""
-COMMON = 3
-"""Knob values that a method has on every benchmark of suite `open`: the least number on any of them."""
+"""Methods of which a table has the change of ΔEO and utility at each knob value that all benchmarks have."""
 PARTS = {
     "head-aware": "that a head-aware direction beats a head-blind one",
     "asymmetric": "that asymmetric constraints beat symmetric ones",
@@ -328,7 +326,8 @@ def fronts_table() -> str:
     """
     evidence, table = _evidence(), []
     context, suite = evidence.context, evidence.context.suite
-    cards = [get_card(method) for method in FRONTS]
+    count = min(suite.scope(benchmark).knobs for benchmark in context.benchmarks)
+    points = [(card, value) for card in map(get_card, FRONTS) for value in card.chosen_knob_values(count)]
     rows = evidence.rows(split="test", metric=("utility", "delta_eo"), method=[*FRONTS, suite.reference])
     rows = headline(rows, context)
     for benchmark in context.benchmarks:
@@ -337,18 +336,14 @@ def fronts_table() -> str:
         gaps = _by_run(own[(own["metric"] == "delta_eo") & ~own["task"].isin(["mean", *nothing])])
         utilities = _by_run(own[(own["metric"] == "utility") & (own["task"] == "mean")])
         cells = [benchmark]
-        for card in cards:
-            for value in card.chosen_knob_values(COMMON):
-                gap, utility = (
-                    mean_relative_change(
-                        wide.loc[card.name, value].mean(), wide.loc[suite.reference, 1.0].mean()
-                    )
-                    for wide in (gaps, utilities)
-                )
-                cells.append(f"{bracketed(float(gap))} ({bracketed(float(utility))})")
+        for card, value in points:
+            gap, utility = (
+                mean_relative_change(wide.loc[card.name, value].mean(), wide.loc[suite.reference, 1.0].mean())
+                for wide in (gaps, utilities)
+            )
+            cells.append(f"{bracketed(float(gap))} ({bracketed(float(utility))})")
         table.append(cells)
-    header = ["Benchmark"]
-    header += [f"{card.knob} {value:g}" for card in cards for value in card.chosen_knob_values(COMMON)]
+    header = ["Benchmark", *(f"{card.knob} {value:g}" for card, value in points)]
     return _piped(header, table)
 
 
