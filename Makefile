@@ -31,7 +31,7 @@ restore: $(STAMP) ## Raw data and runs of the versioned suite (`open`) from the 
 evaluate: $(STAMP) ## Metrics of a suite from its stored predictions; trains nothing
 	snakemake --config suite=$(SUITE) --allowed-rules fetch prepare evaluate gather evaluate_all -- evaluate_all
 
-extend: $(STAMP) ## Train only what a suite's stored metrics lack, a new method for example; then its tables
+extend: $(STAMP) ## Train only the runs that a suite's stored metrics lack: a new method, another seed; then its tables
 	fairmt unpack $(SUITE)
 	snakemake --config suite=$(SUITE) -- tables
 	@fairmt show $(SUITE)

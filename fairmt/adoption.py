@@ -26,13 +26,14 @@ from typing import TYPE_CHECKING, Any
 from fairmt.digest import hash8
 from fairmt.errors import FairMTError
 from fairmt.evaluation import IDENTITY, evaluate
+from fairmt.evaluation_files import by_method, evaluation_paths
 from fairmt.files import read_json, read_text, sha256_of, write_text
 from fairmt.integrity import write_evaluation
 from fairmt.provenance import source_commit
 from fairmt.results import check_inputs, place, read_results
 from fairmt.runs import Run, plan_suite, prepared_folders
 from fairmt.training_records import MEASURED
-from fairmt.workflow import TRAINING_FILES, by_method, evaluation_paths
+from fairmt.workflow import TRAINING_FILES
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -424,7 +424,7 @@ def _unpack(options: argparse.Namespace) -> None:
     from fairmt.results import unpack_suite
 
     written, left = unpack_suite(options.suite)
-    print(f"{options.suite}: {len(written)} evaluations unpacked, {left} to be made from runs")
+    print(f"{options.suite}: {len(written)} evaluations unpacked, {left} runs are not in any")
 
 
 def _fingerprint(options: argparse.Namespace) -> None:

@@ -12,9 +12,9 @@ import io
 from collections import defaultdict
 from pathlib import Path
 
+from fairmt.evaluation_files import by_method, evaluation_paths
 from fairmt.files import write_text
 from fairmt.runs import RESULTS, plan_suite
-from fairmt.workflow import by_method, evaluation_paths
 
 COLUMNS = ("benchmark", "method", "knob", "knob_value", "hash8", "seeds", "evaluation")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,18 @@ from typing import TYPE_CHECKING, Any
 from fairmt.arguments import make_folder
 from fairmt.config import Suite, read_benchmark, read_suite
 from fairmt.errors import FairMTError
+from fairmt.evaluation_files import (
+    HASH8,
+    RunId,
+    by_method,
+    evaluation_code,
+    evaluation_folder,
+    evaluation_name,
+    evaluation_paths,
+    lacking,
+    lenders,
+    run_id,
+)
 from fairmt.files import atomic, read_json, sha256_of, write_text
 from fairmt.integrity import (
     check_manifest,
@@ -23,33 +35,56 @@ from fairmt.integrity import (
 from fairmt.methods.registry import read_cards
 from fairmt.run_provenance import merge, of_runs
 from fairmt.runs import PREPARED, RESULTS, Run, data_digest, plan, plan_suite, prepared_folders
-from fairmt.workflow import by_method, evaluation_paths
 from fairmt.yaml_files import choose
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_HASH8 = "[0-9a-f]" * 8
-"""Names of folders that `fairmt.digest.hash8` gave, for `Path.glob`."""
-
 
 def evaluate_method(suite: str, benchmark: str, method: str, out: Path) -> None:
     """Write the metrics of all runs of one method on one benchmark of a suite.
+
+    Rows of runs that another evaluation beside ``out`` holds are taken from there, with its whole provenance.
 
     Raises
     ------
     FairMTError
         If the suite has no such runs, or a file that the evaluation reads is missing or broken.
     """
-    from fairmt.evaluation import evaluate
-
     runs = _runs_of(read_suite(suite), benchmark, method)
-    folders = check_inputs(runs)
     if out.is_dir():
         raise FairMTError(f"--out: expected a file, found the folder {out}")
     make_folder(out.parent)
-    provenance = of_runs([run.folder / "run.json" for run in runs], folders[0])
-    write_evaluation(out, evaluate(runs), provenance)
+    lent = {run: file for run, file in lenders(out.parent).items() if file != out}
+    alone = lacking(runs, lent) == runs
+    rows, provenance = _evaluated(runs) if alone else _with_lent(runs, lent)
+    write_evaluation(out, rows, provenance)
+
+
+def _evaluated(runs: Sequence[Run]) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Metrics and provenance of some runs, from their folders."""
+    from fairmt.evaluation import evaluate
+
+    folders = check_inputs(runs)
+    return evaluate(runs), of_runs([run.folder / "run.json" for run in runs], folders[0])
+
+
+def _with_lent(runs: Sequence[Run], lent: Mapping[RunId, Path]) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """The same, where other evaluations lend some of the runs; the others come from their folders."""
+    import pandas as pd
+
+    new = lacking(runs, lent)
+    place_of = {run_id(run): number for number, run in enumerate(runs)}
+    used = sorted({lent[run] for run in place_of if run in lent})
+    parts = {file: read_evaluation(file) for file in used} | ({None: _evaluated(new)} if new else {})
+    frames = []
+    for file, (frame, _) in parts.items():
+        ids = list(zip(frame["hash8"], frame["seed"], strict=True))
+        places = [place_of.get(run) if lent.get(run) == file else None for run in ids]
+        frames.append(frame.assign(place=places).dropna(subset="place"))
+    rows = pd.concat(frames).sort_values("place", kind="stable", ignore_index=True).drop(columns="place")
+    provenance = merge([part for _, part in parts.values()])
+    return rows, provenance | {"runs": len(runs), "seeds": sorted({run.seed for run in runs})}
 
 
 def _runs_of(suite: Suite, benchmark: str, method: str) -> list[Run]:
@@ -122,15 +157,16 @@ def gather_suite(name: str) -> None:
 def unpack_suite(name: str) -> tuple[list[Path], int]:
     """Write the evaluations that a suite's metrics hold, so that what is not trained here need not be.
 
-    An evaluation's name covers the runs and the code behind it. Those of other runs or code than the
-    present ones are not written, so nothing stale comes back.
+    An evaluation's name covers the runs and the code behind it. Those of other code than the present one are
+    not written, and those without any run of the present suite, so nothing stale comes back. One with some
+    of a method's runs lends them to the evaluation of all (`fairmt.evaluation_files`).
 
     Returns
     -------
     list of Path
         What was written.
     int
-        Number of evaluations that still have to be made, from runs.
+        Number of the suite's runs that no evaluation holds, here or in the metrics.
 
     Raises
     ------
@@ -140,20 +176,21 @@ def unpack_suite(name: str) -> tuple[list[Path], int]:
     from fairmt.reporting.rows import rows_where
 
     _, metrics, folder = read_results(name, everything=True)
-    advice = "restore it from git"
-    known = read_json(folder / "provenance.json", advice).get("evaluations", {})
-    groups = by_method(plan_suite(name)[1])
-    written, left = [], 0
-    for (benchmark, method), file in zip(groups, evaluation_paths(groups.values()), strict=True):
-        if file.exists():
-            continue
-        if place(file) not in known:
-            left += 1
-            continue
+    known = read_json(folder / "provenance.json", "restore it from git").get("evaluations", {})
+    groups, code = by_method(plan_suite(name)[1]), evaluation_code()
+    written = []
+    for entry, provenance in known.items():
+        benchmark, method, stem = entry.split("/")
+        file = evaluation_folder(folder, benchmark, method) / f"{stem}.parquet"
         rows = rows_where(metrics, benchmark=benchmark, method=method)
-        write_evaluation(file, rows, known[place(file)])
+        ids = list(dict.fromkeys(zip(rows["hash8"], rows["seed"].tolist(), strict=True)))
+        wanted = set(map(run_id, groups.get((benchmark, method), ())))
+        if wanted.isdisjoint(ids) or evaluation_name(ids, code) != stem or file.exists():
+            continue
+        write_evaluation(file, rows, provenance)
         written.append(file)
-    return written, left
+    left = [len(lacking(runs, lenders(evaluation_folder(folder, *pair)))) for pair, runs in groups.items()]
+    return written, sum(left)
 
 
 def read_processors(name: str) -> dict[tuple[str, str], frozenset[str]]:
@@ -245,10 +282,10 @@ def prune(name: str) -> list[Path]:
     suite, runs = plan_suite(name)
     wanted = {run.folder for run in runs}
     folder = RESULTS / name
-    stale = [path for path in folder.glob(f"runs/*/*/{_HASH8}/seed*") if path not in wanted]
+    stale = [path for path in folder.glob(f"runs/*/*/{HASH8}/seed*") if path not in wanted]
     for benchmark in suite.benchmarks:
         current = PREPARED / benchmark / data_digest(benchmark, read_benchmark(benchmark))
-        stale += [path for path in (PREPARED / benchmark).glob(_HASH8) if path != current]
+        stale += [path for path in (PREPARED / benchmark).glob(HASH8) if path != current]
     stale = [path for path in stale if path.is_dir()]
     for path in stale:
         shutil.rmtree(path)

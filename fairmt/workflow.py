@@ -6,7 +6,6 @@ Importing it imports neither torch nor pandas, so that planning stays fast.
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -15,8 +14,9 @@ from typing import Any
 
 from fairmt.config import SUITES, Suite, read_benchmark, read_suite
 from fairmt.data.dataset import load_dataset
-from fairmt.digest import code_digest, hash8, module_file
+from fairmt.digest import hash8
 from fairmt.errors import FairMTError
+from fairmt.evaluation_files import by_method, evaluation_folder, evaluation_paths, lacking, lenders
 from fairmt.methods.registry import Card, read_cards
 from fairmt.reporting.claims_file import CLAIMS, read_claims_file
 from fairmt.reporting.names import figure_names, table_names
@@ -168,21 +168,23 @@ class Workflow:
     # Evaluation
 
     def evaluated_predictions(self, wildcards: Any) -> list[Path]:
-        """Prediction files behind an evaluation: none once it is there.
+        """Prediction files behind an evaluation: none once it is there, and none of runs that others lend.
 
         As with runs, its path names all that it depends on, so it can not be stale.
         """
         return [run.predictions for run in self._evaluated(wildcards)]
 
     def evaluated_solutions(self, wildcards: Any) -> list[Path]:
-        """Solutions and metadata behind an evaluation: none once it is there."""
+        """Solutions and metadata behind an evaluation: those of the same runs."""
         seeds = {run.seed for run in self._evaluated(wildcards)}
         folders = {self._prepared(wildcards.benchmark, seed) for seed in seeds}
         return sorted(folder / name for folder in folders for name in ("solution.safetensors", "meta.json"))
 
     def _evaluated(self, wildcards: Any) -> list[Run]:
-        file = self.results / "evaluations/{benchmark}/{method}/{digest}.parquet".format(**wildcards)
-        return [] if file.exists() else self._groups[wildcards.benchmark, wildcards.method]
+        folder = evaluation_folder(self.results, wildcards.benchmark, wildcards.method)
+        if (folder / f"{wildcards.digest}.parquet").exists():
+            return []
+        return lacking(self._groups[wildcards.benchmark, wildcards.method], lenders(folder))
 
     @cached_property
     def evaluations(self) -> list[Path]:
@@ -223,28 +225,6 @@ def _check_names(suite: Suite) -> None:
                     f"{SUITES / suite.name}.yaml: {what}: expected names of letters, digits, ., - and _, "
                     f"found {name!r}; call its file otherwise"
                 )
-
-
-def by_method(runs: Iterable[Run]) -> dict[tuple[str, str], list[Run]]:
-    """Runs grouped by (benchmark, method)."""
-    groups = defaultdict(list)
-    for run in runs:
-        groups[run.benchmark, run.method].append(run)
-    return dict(groups)
-
-
-def evaluation_paths(groups: Iterable[list[Run]]) -> list[Path]:
-    """For the runs of each method on one benchmark, the file of its metrics.
-
-    Its name covers the runs and the evaluation's code, so it cannot hold metrics of other runs.
-    """
-    code = code_digest(module_file("fairmt.evaluation"))
-    paths = []
-    for runs in groups:
-        first, digest = runs[0], hash8([(run.hash8, run.seed) for run in runs], code)
-        folder = RESULTS / first.suite / "evaluations" / first.benchmark / first.method
-        paths.append(folder / f"{digest}.parquet")
-    return paths
 
 
 def _benchmark(folder: str) -> str:

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from fairmt.evaluation_files import by_method, evaluation_paths
 from fairmt.plan_file import plan_text
 from fairmt.reporting.claims import write_claims
 from fairmt.results import place, read_results
 from fairmt.runs import plan_suite
-from fairmt.workflow import by_method, evaluation_paths
 
 ROOT = Path(__file__).parents[2]
 IGNORED = (ROOT / ".gitignore").read_text().splitlines()

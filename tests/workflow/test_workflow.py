@@ -148,15 +148,54 @@ def test_committed_metrics_spare_the_training_of_what_did_not_change(finished):
     for folder in (results / "runs", results / "evaluations", finished.folder / "data"):
         shutil.rmtree(folder)
     unpacked = finished.run("fairmt", "unpack", "tiny")
-    assert unpacked.stdout == "tiny: 4 evaluations unpacked, 0 to be made from runs\n", unpacked.stderr
+    assert unpacked.stdout == "tiny: 4 evaluations unpacked, 0 runs are not in any\n", unpacked.stderr
     assert finished.planned("tables") == {}
     assert finished.run("fairmt", "gather", "tiny").returncode == 0
     assert before == ((results / "metrics.parquet").read_bytes(), (results / "provenance.json").read_bytes())
 
     shutil.rmtree(results / "evaluations")
     finished.edit("baselines/diff_eodd/method.py", "losses.sum() + self.lam", "losses.sum() + 2 * self.lam")
-    assert "3 evaluations unpacked, 1 to be made" in finished.run("fairmt", "unpack", "tiny").stdout
+    assert "3 evaluations unpacked, 2 runs are not in any" in finished.run("fairmt", "unpack", "tiny").stdout
     assert finished.planned("tables") == {"prepare": 1, "train": 2} | AFTER_TRAINING
+
+
+def test_committed_metrics_spare_the_training_of_all_seeds_but_a_new_one(finished):
+    results = finished.folder / "results/tiny"
+    before = pd.read_parquet(results / "metrics.parquet")
+    for folder in (results / "runs", results / "evaluations", finished.folder / "data"):
+        shutil.rmtree(folder)
+    finished.edit("config/suites/tiny.yaml", "seeds: 2", "seeds: 3")
+    # Controls have one seed.
+    assert "4 evaluations unpacked, 2 runs are not in any" in finished.do("fairmt", "unpack", "tiny")
+    assert finished.planned("tables") == AFTER_TRAINING | {"prepare": 1, "train": 2, "evaluate": 2}
+    finished.snakemake("--", "evaluate_all")
+    assert len(finished.predictions()) == 2
+    after = pd.read_parquet(results / "metrics.parquet")
+    known = after[after["seed"] < 2].reset_index(drop=True)
+    pd.testing.assert_frame_equal(known, before)
+    assert set(after["seed"]) == {0, 1, 2}
+    assert after.groupby(["method", "seed"]).size().groupby("method").nunique().eq(1).all()
+    parts = json.loads((results / "provenance.json").read_text())["evaluations"].values()
+    assert sorted((part["runs"], part["seeds"]) for part in parts) == 2 * [(1, [0])] + 2 * [(3, [0, 1, 2])]
+
+    # One seed less needs no run at all, not even a folder of one.
+    shutil.rmtree(results / "runs")
+    finished.edit("config/suites/tiny.yaml", "seeds: 3", "seeds: 1")
+    assert finished.planned("tables") == AFTER_TRAINING | {"evaluate": 2}
+    finished.snakemake("--", "evaluate_all")
+    only = pd.read_parquet(results / "metrics.parquet")
+    pd.testing.assert_frame_equal(only, before[before["seed"] == 0].reset_index(drop=True))
+
+
+def test_an_evaluation_under_another_name_than_that_of_runs_and_code_lends_nothing(finished):
+    """Nor does a broken file."""
+    finished.edit("config/suites/tiny.yaml", "seeds: 2", "seeds: 3")
+    evaluations = sorted((finished.folder / "results/tiny/evaluations").rglob("*.parquet"))
+    for file in evaluations:
+        file.rename(file.with_stem("0" * 8))
+    shutil.rmtree(finished.folder / "results/tiny/runs")
+    evaluations[0].with_stem("0" * 8).write_bytes(b"half of a file")
+    assert finished.planned("tables") == AFTER_TRAINING | {"train": 6, "control": 2, "evaluate": 4}
 
 
 def test_prune_deletes_what_no_current_run_refers_to(finished):
@@ -225,7 +264,7 @@ def test_an_edit_that_changes_no_number_keeps_the_metrics(finished, tmp_path):
     manifests = finished.folder.glob("results/tiny/runs/tiny/diff_eodd/*/seed*/run.json")
     notes = [json.loads(path.read_text()).get("adopted", []) for path in manifests]
     assert sorted(map(len, notes)) == [0, 0, 1]  # the sample before and after, and what moved
-    assert "3 evaluations unpacked, 0 to be made" in finished.run("fairmt", "unpack", "tiny").stdout
+    assert "3 evaluations unpacked, 0 runs are not in any" in finished.run("fairmt", "unpack", "tiny").stdout
     assert finished.planned() == {"gather": 1, "table": 1, "figure": 1, "claims": 1, "html": 1}
     assert len(finished.predictions("tiny/diff_eodd")) == 2 + 1  # two adopted, and one twice
     metrics = finished.folder / "results/tiny/metrics.parquet"

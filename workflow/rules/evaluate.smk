@@ -1,5 +1,6 @@
 # Metrics of one method on one benchmark, over all its knob values and seeds, from predictions and
-# solution only. The path names the runs and the evaluation's code, so a complete one has no inputs left.
+# solution only. The path names the runs and the evaluation's code, so a complete one has no inputs left; of
+# a new one, the inputs are the runs that no earlier evaluation holds.
 rule evaluate:
     input:
         predictions=suite.evaluated_predictions,
