@@ -9,12 +9,17 @@ Importing it imports neither torch nor pandas, so that planning stays fast.
 
 from __future__ import annotations
 
+import functools
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fairmt.digest import code_digest, hash8, module_file
 from fairmt.runs import RESULTS, Run
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 HASH8 = "[0-9a-f]" * 8
 """Names that `fairmt.digest.hash8` gave, for `Path.glob`."""
@@ -35,12 +40,16 @@ def run_id(run: Run) -> RunId:
     return run.hash8, run.seed
 
 
+def run_ids(metrics: pd.DataFrame) -> list[RunId]:
+    """Hash and seed of the run of each row."""
+    return list(zip(metrics["hash8"], metrics["seed"].tolist(), strict=True))
+
+
 def evaluation_paths(groups: Iterable[Sequence[Run]]) -> list[Path]:
     """For the runs of each method on one benchmark, the file of its metrics."""
-    code = evaluation_code()
     return [
         evaluation_folder(RESULTS / runs[0].suite, runs[0].benchmark, runs[0].method)
-        / f"{evaluation_name(map(run_id, runs), code)}.parquet"
+        / f"{evaluation_name(map(run_id, runs))}.parquet"
         for runs in groups
     ]
 
@@ -50,13 +59,13 @@ def evaluation_folder(results: Path, benchmark: str, method: str) -> Path:
     return results / "evaluations" / benchmark / method
 
 
-def evaluation_name(ids: Iterable[RunId], code: str) -> str:
-    """Name of the evaluation of some runs by some code."""
-    return hash8(list(ids), code)
+def evaluation_name(ids: Iterable[RunId]) -> str:
+    """Name of the evaluation of some runs by the present code."""
+    return hash8(list(ids), _code())
 
 
-def evaluation_code() -> str:
-    """Digest of the evaluation's code."""
+@functools.cache
+def _code() -> str:
     return code_digest(module_file("fairmt.evaluation"))
 
 
@@ -67,26 +76,25 @@ def lacking(runs: Iterable[Run], lent: Mapping[RunId, Path]) -> list[Run]:
 
 def lenders(folder: Path) -> dict[RunId, Path]:
     """Which evaluation in a folder holds a run; those of other code, and broken files, lend nothing."""
-    files = sorted(folder.glob(f"{HASH8}.parquet"))
-    # Only asked for where there is a file, for it takes a moment.
-    code = evaluation_code() if files else ""
     lent: dict[RunId, Path] = {}
-    for file in files:
-        ids = _ids(file)
-        if evaluation_name(ids, code) == file.stem:
+    for file in sorted(folder.glob(f"{HASH8}.parquet")):
+        ids = _read_ids(file)
+        if evaluation_name(ids) == file.stem:
             lent |= dict.fromkeys(ids, file)
     return lent
 
 
-def _ids(evaluation: Path) -> list[RunId]:
-    """The runs in an evaluation, in their order; none in a file that is none."""
+def _read_ids(evaluation: Path) -> list[RunId]:
+    """The runs in an evaluation, in their order; none in a file that is none.
+
+    Snakemake takes an exception while it plans for a missing input, and goes on with old results.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    keys = ["hash8", "seed"]
+    types = pa.schema([("hash8", pa.string()), ("seed", pa.int64())])
     try:
-        rows = pq.read_table(evaluation, columns=keys)
-        runs = rows.group_by(keys, use_threads=False).aggregate([])
+        rows = pq.read_table(evaluation, columns=types.names).select(types.names).cast(types)
     except (pa.ArrowException, OSError, KeyError):
         return []
-    return list(zip(*(runs[key].to_pylist() for key in keys), strict=True))
+    return list(dict.fromkeys(zip(*(rows[name].to_pylist() for name in types.names), strict=True)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,13 +17,13 @@ from fairmt.evaluation_files import (
     HASH8,
     RunId,
     by_method,
-    evaluation_code,
     evaluation_folder,
     evaluation_name,
     evaluation_paths,
     lacking,
     lenders,
     run_id,
+    run_ids,
 )
 from fairmt.files import atomic, read_json, sha256_of, write_text
 from fairmt.integrity import (
@@ -51,40 +52,47 @@ def evaluate_method(suite: str, benchmark: str, method: str, out: Path) -> None:
     FairMTError
         If the suite has no such runs, or a file that the evaluation reads is missing or broken.
     """
+    from fairmt.evaluation import evaluate
+
     runs = _runs_of(read_suite(suite), benchmark, method)
     if out.is_dir():
         raise FairMTError(f"--out: expected a file, found the folder {out}")
+    lent = {known: file for known, file in lenders(out.parent).items() if file != out}
+    new = lacking(runs, lent)
+    folders = check_inputs(new)
     make_folder(out.parent)
-    lent = {run: file for run, file in lenders(out.parent).items() if file != out}
-    alone = lacking(runs, lent) == runs
-    rows, provenance = _evaluated(runs) if alone else _with_lent(runs, lent)
+    parts = _borrowed(runs, lent)
+    if new:
+        parts.append((evaluate(new), of_runs([run.folder / "run.json" for run in new], folders[0])))
+    rows, provenance = parts[0] if new == runs else _joined(runs, parts)
     write_evaluation(out, rows, provenance)
 
 
-def _evaluated(runs: Sequence[Run]) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Metrics and provenance of some runs, from their folders."""
-    from fairmt.evaluation import evaluate
+def _borrowed(runs: Sequence[Run], lent: Mapping[RunId, Path]) -> list[tuple[pd.DataFrame, dict[str, Any]]]:
+    """Rows of the runs that other evaluations lend, and those evaluations' whole provenance."""
+    wanted: defaultdict[Path, set[RunId]] = defaultdict(set)
+    for known in map(run_id, runs):
+        if known in lent:
+            wanted[lent[known]].add(known)
+    parts = []
+    for file, ids in sorted(wanted.items()):
+        rows, provenance = read_evaluation(file)
+        parts.append((rows[[known in ids for known in run_ids(rows)]], provenance))
+    return parts
 
-    folders = check_inputs(runs)
-    return evaluate(runs), of_runs([run.folder / "run.json" for run in runs], folders[0])
 
-
-def _with_lent(runs: Sequence[Run], lent: Mapping[RunId, Path]) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """The same, where other evaluations lend some of the runs; the others come from their folders."""
+def _joined(
+    runs: Sequence[Run], parts: Sequence[tuple[pd.DataFrame, dict[str, Any]]]
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Metrics and provenance of some runs in one, the rows in the order of the runs."""
     import pandas as pd
 
-    new = lacking(runs, lent)
-    place_of = {run_id(run): number for number, run in enumerate(runs)}
-    used = sorted({lent[run] for run in place_of if run in lent})
-    parts = {file: read_evaluation(file) for file in used} | ({None: _evaluated(new)} if new else {})
-    frames = []
-    for file, (frame, _) in parts.items():
-        ids = list(zip(frame["hash8"], frame["seed"], strict=True))
-        places = [place_of.get(run) if lent.get(run) == file else None for run in ids]
-        frames.append(frame.assign(place=places).dropna(subset="place"))
-    rows = pd.concat(frames).sort_values("place", kind="stable", ignore_index=True).drop(columns="place")
-    provenance = merge([part for _, part in parts.values()])
-    return rows, provenance | {"runs": len(runs), "seeds": sorted({run.seed for run in runs})}
+    number = {run_id(run): i for i, run in enumerate(runs)}
+    rows = pd.concat([rows for rows, _ in parts])
+    order = pd.Series([number[known] for known in run_ids(rows)]).argsort(kind="stable")
+    provenance = merge([provenance for _, provenance in parts])
+    seeds = sorted({run.seed for run in runs})
+    return rows.iloc[order].reset_index(drop=True), provenance | {"runs": len(runs), "seeds": seeds}
 
 
 def _runs_of(suite: Suite, benchmark: str, method: str) -> list[Run]:
@@ -177,15 +185,17 @@ def unpack_suite(name: str) -> tuple[list[Path], int]:
 
     _, metrics, folder = read_results(name, everything=True)
     known = read_json(folder / "provenance.json", "restore it from git").get("evaluations", {})
-    groups, code = by_method(plan_suite(name)[1]), evaluation_code()
+    groups = by_method(plan_suite(name)[1])
     written = []
     for entry, provenance in known.items():
         benchmark, method, stem = entry.split("/")
         file = evaluation_folder(folder, benchmark, method) / f"{stem}.parquet"
-        rows = rows_where(metrics, benchmark=benchmark, method=method)
-        ids = list(dict.fromkeys(zip(rows["hash8"], rows["seed"].tolist(), strict=True)))
         wanted = set(map(run_id, groups.get((benchmark, method), ())))
-        if wanted.isdisjoint(ids) or evaluation_name(ids, code) != stem or file.exists():
+        if not wanted or file in lenders(file.parent).values():
+            continue
+        rows = rows_where(metrics, benchmark=benchmark, method=method)
+        ids = list(dict.fromkeys(run_ids(rows)))
+        if wanted.isdisjoint(ids) or evaluation_name(ids) != stem:
             continue
         write_evaluation(file, rows, provenance)
         written.append(file)

@@ -153,6 +153,10 @@ def test_committed_metrics_spare_the_training_of_what_did_not_change(finished):
     assert finished.run("fairmt", "gather", "tiny").returncode == 0
     assert before == ((results / "metrics.parquet").read_bytes(), (results / "provenance.json").read_bytes())
 
+    (broken, *_) = (results / "evaluations").rglob("*.parquet")
+    broken.write_bytes(b"half of a file")
+    assert "1 evaluations unpacked, 0 runs" in finished.run("fairmt", "unpack", "tiny").stdout
+
     shutil.rmtree(results / "evaluations")
     finished.edit("baselines/diff_eodd/method.py", "losses.sum() + self.lam", "losses.sum() + 2 * self.lam")
     assert "3 evaluations unpacked, 2 runs are not in any" in finished.run("fairmt", "unpack", "tiny").stdout
@@ -187,6 +191,31 @@ def test_committed_metrics_spare_the_training_of_all_seeds_but_a_new_one(finishe
     pd.testing.assert_frame_equal(only, before[before["seed"] == 0].reset_index(drop=True))
 
 
+def test_lent_rows_are_those_of_an_evaluation_from_nothing(finished):
+    """With knob values between those that there were, and where two evaluations hold the same run."""
+    results = finished.folder / "results/tiny"
+
+    def gathered() -> tuple[pd.DataFrame, dict]:
+        finished.snakemake("--", "evaluate_all")
+        return pd.read_parquet(results / "metrics.parquet"), json.loads(
+            (results / "provenance.json").read_text()
+        )
+
+    finished.edit("config/suites/tiny.yaml", "knobs: 1", "knobs: 3")
+    assert finished.planned() == AFTER_TRAINING | {"train": 8, "evaluate": 2}
+    lent = [gathered()]
+    finished.edit("config/suites/tiny.yaml", "seeds: 2", "seeds: 1")
+    lent.append(gathered())
+    for seeds in (1, 2):
+        finished.edit("config/suites/tiny.yaml", "seeds: 1", f"seeds: {seeds}")
+        shutil.rmtree(results / "evaluations")
+        (results / "metrics.parquet").unlink()
+        metrics, provenance = gathered()
+        lent_metrics, lent_provenance = lent.pop()
+        pd.testing.assert_frame_equal(lent_metrics, metrics)
+        assert lent_provenance["evaluations"] == provenance["evaluations"]
+
+
 def test_an_evaluation_under_another_name_than_that_of_runs_and_code_lends_nothing(finished):
     """Nor does a broken file."""
     finished.edit("config/suites/tiny.yaml", "seeds: 2", "seeds: 3")
@@ -195,6 +224,8 @@ def test_an_evaluation_under_another_name_than_that_of_runs_and_code_lends_nothi
         file.rename(file.with_stem("0" * 8))
     shutil.rmtree(finished.folder / "results/tiny/runs")
     evaluations[0].with_stem("0" * 8).write_bytes(b"half of a file")
+    foreign = pd.DataFrame({"hash8": [b"\xff"], "seed": [[1]]})
+    foreign.to_parquet(evaluations[1].with_stem("f" * 8))
     assert finished.planned("tables") == AFTER_TRAINING | {"train": 6, "control": 2, "evaluate": 4}
 
 
